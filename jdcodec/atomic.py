@@ -1,0 +1,137 @@
+"""Files that are written whole or not at all.
+
+The decoder, the encoder and everything else that leaves a file behind write through `atomic_output`:
+bytes go to a temporary file in the target's folder, which takes the target's name only when it is
+complete and on the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from jdcodec.errors import OutputError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What file systems without hard links (FAT, some network mounts) answer to link().
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+def check_output(path: str | Path, *, force: bool = False) -> None:
+    """Refuse early what `atomic_output` would refuse, before minutes are spent on the content.
+
+    Raises `OutputError` where `path` is a folder, lies in no folder, or exists and `force` is not set.
+    """
+    target = Path(path)
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        if not target.absolute().parent.is_dir():
+            raise OutputError(f"{target}: no such folder: {target.absolute().parent}") from None
+        return
+    except OSError as error:
+        raise _output_error(target, error) from error
+    if stat.S_ISDIR(mode):
+        raise OutputError(f"{target}: is a folder; name a file in it")
+    if stat.S_ISREG(mode) and not force:
+        raise _exists(target)
+
+
+@contextlib.contextmanager
+def atomic_output(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO]:
+    """Yield a binary file whose bytes become `path` when the block ends without an exception.
+
+    The bytes are synced to the disk before the name appears. After any exception, `KeyboardInterrupt`
+    included, `path` is as it was and the temporary file is gone. Without `force` an existing file is never
+    replaced, not even one that appears while the block runs. A symbolic link is followed; a device or a
+    pipe (`/dev/null`) is written to directly, since renaming over it would replace it.
+
+    Raises `OutputError` where the file exists, cannot be created, or the disk is full.
+    """
+    check_output(path, force=force)
+    # The file that a symbolic link names is replaced, as open() would, and not the link.
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        with _explained(target), target.open("wb") as device, _disk_full_explained(target):
+            yield device
+        return
+
+    temporary = target.with_name(f".jdc-{secrets.token_hex(8)}.tmp")
+    file: BinaryIO | None = None
+    try:
+        with _explained(target):
+            file = temporary.open("xb")
+        with _disk_full_explained(target):
+            yield file
+        with _explained(target):
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            _take_name(temporary, target, force)
+    except BaseException:
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def _take_name(temporary: Path, target: Path, force: bool) -> None:
+    """Give the finished file its name; without `force`, only if the name is still free."""
+    if force:
+        temporary.replace(target)
+        return
+    try:
+        # A hard link, unlike a rename, fails where the name was taken in the meantime.
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if target.exists():
+            raise _exists(target) from None
+        temporary.replace(target)
+    else:
+        temporary.unlink()
+
+
+@contextlib.contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """Turn every `OSError` of our own file operations into an `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise _output_error(target, error) from error
+
+
+@contextlib.contextmanager
+def _disk_full_explained(target: Path) -> Iterator[None]:
+    """Turn a full disk in the caller's block into an `OutputError`; other errors may be about other files."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise _output_error(target, error) from error
+
+
+def _exists(target: Path) -> OutputError:
+    return OutputError(f"{target}: exists already; --force replaces it")
+
+
+def _output_error(target: Path, error: OSError) -> OutputError:
+    if error.errno in _NO_ROOM:
+        return OutputError(f"{target}: no room left on the disk for it")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return OutputError(f"{target}: no permission to write there")
+    if error.errno == errno.EROFS:
+        return OutputError(f"{target}: the disk is read-only")
+    return OutputError(f"{target}: cannot be written: {error.strerror or error}")

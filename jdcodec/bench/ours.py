@@ -1,0 +1,107 @@
+"""jdc under test: `jdcodec.encode` and `jdcodec.decode`, as everybody calls them, and its denoiser alone."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+import jdcodec
+from jdcodec.errors import JdcError, ModelError
+
+from .codec import Scale, Unavailable
+from .denoisers import Denoiser
+from .libraries import Library
+from .metrics import Pixels
+
+SCALE = Scale(1, 8, 1 / 32, (1, 2, 3, 4, 5, 6, 7, 8))
+
+_NAME = re.compile(r"jdc(?::(?P<model>[^@]+))?(?:@(?P<strength>[^@]+))?")
+
+
+def is_ours(name: str) -> bool:
+    """Whether `name` is one of jdc's: "jdc", "jdc:best", "jdc@0", "jdc:weights/mine.safetensors@0.5"."""
+    return _NAME.fullmatch(name) is not None
+
+
+def ours(name: str = "jdc", *, model: str = "fast", denoise: float = 1.0, device: str = "auto") -> Library:
+    """jdc as a library under test. What the name says, `jdc:MODEL@STRENGTH`, goes before the arguments.
+
+    Raises JdcError for a name that is not of that form and for a strength outside [0, 1].
+    """
+    parts = _NAME.fullmatch(name)
+    if parts is None:
+        raise JdcError(f"{name!r} is not of the form jdc, jdc:MODEL, jdc@STRENGTH or jdc:MODEL@STRENGTH")
+    model = parts["model"] or model
+    strength = _strength(name, parts["strength"] or denoise)
+
+    def encode(pixels: Pixels, quality: float) -> bytes:
+        return jdcodec.encode(pixels, quality=quality, denoise=strength, model=model, device=device)
+
+    def decode(data: bytes) -> Pixels:
+        return jdcodec.decode(data, device=device, model=model)
+
+    options = f"denoise={strength:g}, model={model!r}, device={device!r}"
+    return Library(
+        name=name,
+        title=f"jdc, {model}" + ("" if strength == 1 else f", denoise {strength:g}"),
+        scale=SCALE,
+        load=lambda: _version(model),
+        encode=encode,
+        decode=decode,
+        describe=lambda quality: f"jdcodec.encode(image, quality={quality:g}, {options})",
+    )
+
+
+def our_denoiser(model: str = "fast", device: str = "auto") -> Denoiser:
+    """jdc's own blind denoiser alone, at full strength, without the codec behind it: "unet" before a `+`."""
+    return Denoiser(
+        name="unet",
+        title=f"jdc's denoiser ({model})",
+        load=lambda: _version(model),
+        denoise=lambda pixels: _denoise(pixels, model, device),
+    )
+
+
+def _strength(name: str, value: str | float) -> float:
+    try:
+        strength = float(value)
+    except ValueError:
+        strength = -1.0
+    if not 0 <= strength <= 1:
+        raise JdcError(f"{name}: the strength of denoising is a number from 0 to 1, not {value}")
+    return strength
+
+
+def _version(model: str) -> str:
+    """Version and model id. Raises Unavailable without the model's weights."""
+    from jdcodec.codec.weights import find_model
+
+    try:
+        identity = find_model(model).model_id.hex()
+    except ModelError as error:
+        raise Unavailable(f"jdc: {error}") from error
+    return f"jdcodec {jdcodec.__version__}, model {identity[:12]}"
+
+
+def _denoise(pixels: Pixels, model: str, device: str) -> Pixels:
+    """The picture less all noise that the codec's stem finds in it, window by window as in the encoder."""
+    import torch
+
+    from jdcodec.codec.runtime import start_inference
+    from jdcodec.codec.symbols import WINDOW_PIXELS
+    from jdcodec.codec.weights import find_model
+    from jdcodec.codec.windows import cover
+    from jdcodec.model.config import LATENT_STRIDE
+    from jdcodec.model.inference import ANALYSIS_HALO
+
+    inference = start_inference(find_model(model), SCALE.best, device=device)
+    beyond = [(0, -side % LATENT_STRIDE) for side in pixels.shape[:2]]
+    padded = np.pad(pixels, (*beyond, (0, 0)), mode="edge")
+    denoised = np.empty_like(padded)
+    for window in cover(*padded.shape[:2], align=LATENT_STRIDE, halo=ANALYSIS_HALO, budget=WINDOW_PIXELS):
+        x = torch.from_numpy(np.ascontiguousarray(padded[window.outer])).to(inference.device)
+        clean = inference.denoise(x.permute(2, 0, 1)[None].float() / 255, 1.0)[0].permute(1, 2, 0)
+        levels = (clean.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+        denoised[window.core] = levels[window.inner()]
+    return denoised[: pixels.shape[0], : pixels.shape[1]]

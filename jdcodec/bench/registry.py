@@ -1,0 +1,80 @@
+"""Names of codecs under test, as `--vs` takes them, and what they stand for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from jdcodec.errors import JdcError
+
+from .codec import Codec
+from .denoisers import DenoiseFirst, Denoiser, classic_denoisers
+from .libraries import LIBRARIES
+from .ours import is_ours, our_denoiser, ours
+from .programs import DEFAULT_TIME_LIMIT, PROGRAMS
+
+ALIASES = {
+    "jpg": "jpeg",
+    "jpegxl": "jxl",
+    "heif": "heic",
+    "jpeg2000": "jp2",
+    "opj": "opj_compress",
+    "bpgenc": "bpg",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How codecs are set up: jdc's model, strength of denoising and device; the programs' time limit."""
+
+    model: str = "fast"
+    denoise: float = 1.0
+    device: str = "auto"
+    time_limit: float = DEFAULT_TIME_LIMIT
+
+
+def codec_names() -> tuple[str, ...]:
+    """Names of all codecs that can be chosen, without denoisers in front."""
+    return ("jdc", *(c.name for c in LIBRARIES), *(c.name for c in PROGRAMS))
+
+
+def denoiser_names() -> tuple[str, ...]:
+    """Names that can stand before a `+`."""
+    return (*(d.name for d in classic_denoisers()), "unet")
+
+
+def choose(names: Sequence[str], choice: Choice) -> tuple[Codec, ...]:
+    """The codecs of these names, in this order, each once.
+
+    Raises JdcError for an unknown name, with the nearest known one.
+    """
+    programs = [replace(program, time_limit=choice.time_limit) for program in PROGRAMS]
+    codecs: dict[str, Codec] = {c.name: c for c in LIBRARIES}
+    codecs |= {c.name: c for c in programs}
+    denoisers = {d.name: d for d in (*classic_denoisers(), our_denoiser(choice.model, choice.device))}
+    chosen: dict[str, Codec] = {}
+    for name in names:
+        codec = _one(name.strip(), codecs, denoisers, choice)
+        chosen.setdefault(codec.name, codec)
+    return tuple(chosen.values())
+
+
+def _one(name: str, codecs: dict[str, Codec], denoisers: dict[str, Denoiser], choice: Choice) -> Codec:
+    first, plus, rest = name.partition("+")
+    if plus:
+        if first not in denoisers:
+            raise JdcError(_unknown("denoiser", first, tuple(denoisers)))
+        return DenoiseFirst(denoisers[first], _one(rest, codecs, denoisers, choice))
+    if is_ours(name):
+        return ours(name, model=choice.model, denoise=choice.denoise, device=choice.device)
+    known = ALIASES.get(name, name)
+    if known not in codecs:
+        raise JdcError(_unknown("codec", name, ("jdc", *codecs, *ALIASES)))
+    return codecs[known]
+
+
+def _unknown(what: str, name: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    return f"unknown {what} {name!r}: {hint}"

@@ -1,0 +1,69 @@
+"""The `jdc` command: one module a command, no logic. Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from jdcodec.cli import common
+from jdcodec.cli.decode import decode
+from jdcodec.cli.encode import encode
+from jdcodec.cli.info import info
+from jdcodec.cli.train import train
+from jdcodec.errors import JdcError
+
+app = typer.Typer(
+    name="jdc",
+    help="An image codec that denoises while it compresses.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(encode)
+app.command()(decode)
+app.command()(info)
+app.command()(train)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from jdcodec import __version__
+
+        typer.echo(f"jdc {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks."),
+) -> None:
+    common.debug = debug or bool(os.environ.get("JDC_DEBUG"))
+
+
+def main() -> None:
+    """Run the command line. Exit status 0: done; 1: the input or the data; 2: usage; 130: interrupted."""
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        app()
+    except JdcError as error:
+        if common.debug:
+            raise
+        common.complain(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing can be said to them any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave on SIGTERM through the usual clean-up, so that no temporary file stays."""
+    sys.exit(128 + number)

@@ -1,0 +1,179 @@
+"""What the commands share: where inputs and outputs are, messages, and going on after a failure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from jdcodec.errors import JdcError, OutputError, PhotoError
+
+#: Set by --debug: tracebacks instead of one line.
+debug = False
+
+STANDARD = "-"
+
+#: Endings that a folder is searched for; a file named outright may have any.
+PHOTO_ENDINGS = frozenset(
+    {
+        *(".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+        *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos"),
+        *(".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw"),
+        ".x3f",
+    }
+)
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    print(f"jdc: {' '.join(message.splitlines())}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and where its result goes; `-` is standard input or output."""
+
+    source: str
+    target: str
+
+
+def plan_jobs(
+    inputs: Sequence[str], output: str | None, *, suffix: str, endings: frozenset[str], recursive: bool
+) -> list[Job]:
+    """Pair inputs with outputs.
+
+    One file goes to `output`, or beside itself with `suffix`. Several, or a folder, go into the folder
+    `output`, which mirrors the folders below an input folder, or beside themselves. Where two inputs
+    would share a name, as a.NEF and a.JPG do, both keep their endings: a.NEF.jdc, a.JPG.jdc.
+
+    Raises PhotoError for an input that does not exist or a folder with nothing to do.
+    """
+    sources = list(_expand(inputs, endings, recursive))
+    many = len(sources) > 1 or any(entry != STANDARD and Path(entry).is_dir() for entry in inputs)
+    if not many:
+        return [Job(str(sources[0][0]), _single_target(sources[0][0], output, suffix))]
+    if output == STANDARD or any(source == STANDARD for source, _ in sources):
+        raise OutputError("standard input and output take one file, not several; name a folder with -o")
+    if output is not None and Path(output).exists() and not Path(output).is_dir():
+        raise OutputError(f"{output}: is a file; several inputs need a folder to go to")
+    return _distinct_jobs(sources, output, suffix)
+
+
+def _expand(
+    inputs: Sequence[str], endings: frozenset[str], recursive: bool
+) -> Iterator[tuple[str | Path, Path]]:
+    """Each input, and its place below the folder it was found in."""
+    for entry in inputs:
+        path = Path(entry)
+        if entry == STANDARD:
+            yield STANDARD, Path(STANDARD)
+        elif path.is_dir():
+            found = sorted(path.rglob("*") if recursive else path.iterdir())
+            files = [f for f in found if f.suffix.lower() in endings and f.is_file() and not _hidden(f, path)]
+            if not files:
+                more = "" if recursive else "; folders below it are read with --recursive"
+                raise PhotoError(f"{entry}: no file with a known ending in this folder{more}")
+            yield from ((file, file.relative_to(path)) for file in files)
+        else:
+            yield path, Path(path.name)
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _single_target(source: str | Path, output: str | None, suffix: str) -> str:
+    if output is None:
+        return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
+    if output != STANDARD and (Path(output).is_dir() or output.endswith("/")):
+        if source == STANDARD:
+            raise OutputError(f"{output}: is a folder; standard input needs the name of a file")
+        return str(Path(output) / Path(source).with_suffix(suffix).name)
+    return output
+
+
+def _distinct_jobs(sources: list[tuple[str | Path, Path]], output: str | None, suffix: str) -> list[Job]:
+    def target(source: str | Path, place: Path, name: str) -> str:
+        folder = Path(source).parent if output is None else Path(output) / place.parent
+        return str(folder / name)
+
+    plain = [target(source, place, place.with_suffix(suffix).name) for source, place in sources]
+    jobs = []
+    for (source, place), chosen in zip(sources, plain):
+        clash = plain.count(chosen) > 1
+        jobs.append(Job(str(source), target(source, place, place.name + suffix) if clash else chosen))
+    return jobs
+
+
+def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None], *, quiet: bool) -> None:
+    """Do each job; several go on past failures, which are listed at the end with exit status 1."""
+    if len(jobs) == 1:
+        work(jobs[0])
+        return
+    failures = []
+    with _progress(len(jobs), quiet) as advance:
+        for job in jobs:
+            try:
+                if job.target != STANDARD:
+                    Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+                work(job)
+            except JdcError as error:
+                if debug:
+                    raise
+                failures.append(str(error))
+            except OSError as error:
+                failures.append(f"{job.target}: {error.strerror}")
+            advance()
+    if failures:
+        for failure in failures:
+            complain(failure)
+        complain(f"{len(failures)} of {len(jobs)} files failed")
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A progress bar on standard error where that is a terminal; yields what counts one more."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("photos", total=total)
+        yield lambda: progress.advance(task)
+
+
+def read_input(source: str) -> bytes:
+    """All bytes of a file or of standard input; raises PhotoError."""
+    try:
+        if source == STANDARD:
+            return sys.stdin.buffer.read()
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise PhotoError(f"{source}: {error.strerror}") from error
+
+
+def source_name(source: str) -> str:
+    return "standard input" if source == STANDARD else source
+
+
+def write_standard_output(data: bytes) -> None:
+    """Raises OutputError where standard output is a terminal or cannot be written."""
+    if sys.stdout.isatty():
+        raise OutputError("standard output is a terminal; name a file with -o, or use a pipe")
+    stream: BinaryIO = sys.stdout.buffer
+    try:
+        stream.write(data)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror}") from error

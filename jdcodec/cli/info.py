@@ -1,0 +1,81 @@
+"""`jdc info`: what is in a `.jdc` file, without decoding it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from jdcodec.cli import common
+from jdcodec.cli.common import STANDARD, Job
+
+
+def info(
+    files: list[str] = typer.Argument(..., metavar="FILE...", help=".jdc files, or - for standard input."),
+    as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each file."),
+) -> None:
+    """Show size, quality, model and metadata of .jdc files.
+
+    jdc info photo.jdc --json
+    """
+    jobs = [Job(name, STANDARD) for name in files]
+
+    def work(job: Job) -> None:
+        facts = _facts(job.source)
+        if as_json:
+            typer.echo(json.dumps(facts, ensure_ascii=False))
+        else:
+            for name, value in facts.items():
+                typer.echo(f"{name.replace('_', ' '):>14}  {_words(value)}")
+            if len(jobs) > 1:
+                typer.echo()
+
+    common.run_jobs(jobs, work, quiet=True)
+
+
+def _facts(source: str) -> dict[str, Any]:
+    import io
+
+    from jdcodec.container import Reader
+    from jdcodec.errors import JdcError, PhotoError
+
+    name = common.source_name(source)
+    try:
+        if source == STANDARD:
+            data = common.read_input(source)
+            return _describe(name, Reader(io.BytesIO(data)), len(data))
+        with Path(source).open("rb") as file:
+            return _describe(name, Reader(file), Path(source).stat().st_size)
+    except OSError as error:
+        raise PhotoError(f"{name}: {error.strerror}") from error
+    except JdcError as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _describe(name: str, reader: Any, size: int) -> dict[str, Any]:
+    header, metadata = reader.header, reader.metadata
+    facts = {
+        "file": name,
+        "version": ".".join(str(number) for number in reader.version),
+        "width": header.width,
+        "height": header.height,
+        "bytes": size,
+        "bpp": round(8 * size / (header.width * header.height), 5),
+        "quality": header.quality,
+        "denoise": header.denoise,
+        "colour": "gray" if header.gray else "RGB",
+        "bit_depth": header.bit_depth,
+        "tiles": header.tile_count,
+        "tile_size": header.tile_size,
+        "model_id": header.model_id.hex(),
+    }
+    for kind in ("exif", "xmp", "icc", "grain"):
+        payload = getattr(metadata, kind)
+        facts[f"{kind}_bytes"] = len(payload) if payload is not None else 0
+    return facts
+
+
+def _words(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

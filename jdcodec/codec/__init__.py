@@ -1,0 +1,1 @@
+"""Photo to tiles to latents to symbols to file, and back."""

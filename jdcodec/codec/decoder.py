@@ -1,0 +1,85 @@
+"""The bytes of a `.jdc` file to pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jdcodec.codec.encoder import symbols_crc
+from jdcodec.codec.weights import Weights, find_model_by_id
+from jdcodec.container import JdcFile, Limits, Tile, TileRect, parse
+from jdcodec.container.layout import DEFAULT_LIMITS
+from jdcodec.entropy import decode_tile
+from jdcodec.errors import DamagedError, JdcError
+from jdcodec.model.config import HYPER_STRIDE
+
+if TYPE_CHECKING:
+    from jdcodec.codec.symbols import Symbols
+
+_DTYPES: dict[str, type[np.uint8] | type[np.uint16] | type[np.float32]] = {
+    "uint8": np.uint8,
+    "uint16": np.uint16,
+    "float32": np.float32,
+}
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """dtype: "uint8", "uint16" or "float32" (0 to 1). models: weights to look in before the shipped ones."""
+
+    dtype: str = "uint8"
+    device: str = "auto"
+    precision: str = "auto"
+    models: tuple[str, ...] = ()
+    limits: Limits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        if self.dtype not in _DTYPES:
+            raise JdcError(f"dtype must be one of {', '.join(_DTYPES)}, not {self.dtype!r}")
+
+
+def decode_bytes(data: bytes | memoryview, settings: DecodeSettings) -> NDArray[Any]:
+    """Decode a file's bytes to pixels (H, W, 3), sRGB; raises JdcError."""
+    return decode_file(parse(data, settings.limits), settings)
+
+
+def decode_file(file: JdcFile, settings: DecodeSettings) -> NDArray[Any]:
+    """Decode a parsed file to pixels (H, W, 3), sRGB; raises JdcError."""
+    weights = find_model_by_id(file.header.model_id, settings.models)
+    symbols = decode_symbols(file, weights)
+    from jdcodec.codec.runtime import start_inference
+    from jdcodec.codec.symbols import symbols_to_picture
+
+    inference = start_inference(
+        weights, file.header.quality, device=settings.device, precision=settings.precision
+    )
+    size = (file.header.height, file.header.width)
+    return symbols_to_picture(symbols, inference, size, _DTYPES[settings.dtype], gray=file.header.gray)
+
+
+def decode_symbols(file: JdcFile, weights: Weights) -> Symbols:
+    """All symbols of a file, each tile checked against its CRC; raises DamagedError."""
+    from jdcodec.codec.symbols import Symbols
+
+    header = file.header
+    symbols = Symbols.empty(weights.tables, header.coded_height, header.coded_width)
+    for rect, tile in zip(header.tiles(), file.tiles):
+        z, y = decode_tile_symbols(tile, rect, weights, header.quality_code)
+        place = symbols.tile(rect)
+        place.z[:] = z
+        place.y[:] = y
+    return symbols
+
+
+def decode_tile_symbols(
+    tile: Tile, rect: TileRect, weights: Weights, quality_step: int
+) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
+    """Symbols of one tile; raises DamagedError where they do not match their CRC."""
+    shape = (rect.height // HYPER_STRIDE, rect.width // HYPER_STRIDE)
+    z, y = decode_tile(weights.tables, tile.data, shape, quality_step)
+    if symbols_crc(z, y) != tile.symbols_crc:
+        raise DamagedError(f"tile {tile.index} is damaged: its symbols do not match their checksum")
+    return z, y

@@ -1,0 +1,6 @@
+"""Symbols to bytes and back: integer tables, integer scale indices, and the range coder. No torch here."""
+
+from .coder import decode_tile, encode_tile, estimate_bits
+from .tables import EntropyTables
+
+__all__ = ["EntropyTables", "decode_tile", "encode_tile", "estimate_bits"]

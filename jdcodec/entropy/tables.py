@@ -1,0 +1,165 @@
+"""The integer tables of a model: everything that chooses or defines a probability.
+
+All of it is integer arithmetic that is exact in any order of summation, so every machine agrees on every
+symbol. The tables travel in the weights file, are covered by the model id, and are checked when read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jdcodec.errors import ModelError
+
+#: Probabilities are integers out of 2**24, each at least 1.
+PROBABILITY_BITS = 24
+
+#: Scale levels; a latent of level 0 is zero and costs nothing.
+LEVELS = 64
+
+#: Quality is coded in steps of 1/32 from 1 to 8; anchors lie at the whole numbers.
+QUALITY_STEPS = 32
+ANCHORS = 8
+
+#: Hyperlatents lie in −HYPER_LIMIT … HYPER_LIMIT, so that they are int8 operands.
+HYPER_LIMIT = 127
+
+#: Fractional bits of the scale index's affine map.
+AFFINE_BITS = 16
+
+#: Sums of products must stay below this for float32 to hold each exactly.
+_EXACT_FLOAT32 = 2**24
+
+
+@dataclass(frozen=True)
+class EntropyTables:
+    """Shapes for M latent and N hyperlatent channels.
+
+    - `scale_weight` (16 M, N) int8: accumulator = scale_weight @ z at a hyperlatent site. Row
+      16 m + 4 i + j belongs to latent channel m at row 4 y + i, column 4 x + j of the latents.
+    - `scale_multiplier` (16 M,) int32 and `scale_bias` (16 M,) int32: affine map in units of
+      2^−AFFINE_BITS levels.
+    - `quality_offset` (ANCHORS, M) int32: added to the bias, interpolated linearly between anchors.
+    - `latent_half_width` (LEVELS,) int32: level k codes −h … h directly, h = latent_half_width[k].
+    - `latent_frequency` (sum over levels 1… of 2 h + 2,) int32: levels' tables one after the other, each
+      −h, …, h, escape; each sums to 2^PROBABILITY_BITS.
+    - `hyper_half_width` (N,) int32 and `hyper_frequency` (ANCHORS, sum of 2 h + 2) int32: the same for
+      each channel of the hyperlatents, with one row of tables for each quality anchor.
+    """
+
+    scale_weight: NDArray[np.int8]
+    scale_multiplier: NDArray[np.int32]
+    scale_bias: NDArray[np.int32]
+    quality_offset: NDArray[np.int32]
+    latent_half_width: NDArray[np.int32]
+    latent_frequency: NDArray[np.int32]
+    hyper_half_width: NDArray[np.int32]
+    hyper_frequency: NDArray[np.int32]
+
+    @property
+    def latent_channels(self) -> int:
+        return int(self.quality_offset.shape[1])
+
+    @property
+    def hyper_channels(self) -> int:
+        return int(self.scale_weight.shape[1])
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> EntropyTables:
+        """Build from named arrays; raises ModelError unless every shape, type, sum and bound holds."""
+        wanted = {field.name for field in fields(cls)}
+        missing = wanted - set(arrays)
+        if missing:
+            raise ModelError(f"the weights lack the entropy tables {', '.join(sorted(missing))}")
+        for name in wanted:
+            kind = np.int8 if name == "scale_weight" else np.int32
+            if arrays[name].dtype != kind:
+                raise ModelError(f"entropy table {name} has type {arrays[name].dtype}, not {np.dtype(kind)}")
+        tables = cls(**{name: arrays[name] for name in wanted})  # type: ignore[arg-type]
+        tables._check()
+        return tables
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def _check(self) -> None:
+        if self.scale_weight.ndim != 2 or self.quality_offset.shape[:1] != (ANCHORS,):
+            raise ModelError("entropy tables: scale_weight must have 2 axes and quality_offset 8 rows")
+        rows = 16 * self.latent_channels
+        if self.scale_weight.shape[0] != rows or {
+            self.scale_multiplier.shape,
+            self.scale_bias.shape,
+        } != {(rows,)}:
+            raise ModelError(f"entropy tables: the scale map must have {rows} rows")
+        largest = np.abs(self.scale_weight.astype(np.int64)).sum(axis=1).max(initial=0) * HYPER_LIMIT
+        if largest >= _EXACT_FLOAT32:
+            raise ModelError(f"entropy tables: a scale sum can reach {largest}, beyond exact float32")
+        _check_frequencies("latent", self.latent_half_width, LEVELS, self.latent_frequency[None], skip=1)
+        if self.hyper_frequency.ndim != 2 or self.hyper_frequency.shape[0] != ANCHORS:
+            raise ModelError("entropy tables: hyper_frequency must have a row for each of 8 anchors")
+        _check_frequencies("hyper", self.hyper_half_width, self.hyper_channels, self.hyper_frequency, skip=0)
+
+    def scale_indices(self, z: NDArray[np.int8], quality_step: int) -> NDArray[np.uint8]:
+        """Hyperlatents (N, h, w) to scale levels (M, 4 h, 4 w), exactly.
+
+        quality_step: 0 … 224, quality = 1 + quality_step / 32.
+        """
+        channels, height, width = z.shape
+        flat = z.reshape(channels, -1).astype(np.float32)
+        # float32 is exact here: integers whose partial sums all stay below 2^24 (checked on load).
+        sums = (self.scale_weight.astype(np.float32) @ flat).astype(np.int64)
+        anchor, fraction = divmod(quality_step, QUALITY_STEPS)
+        following = min(anchor + 1, ANCHORS - 1)
+        offset = (
+            self.quality_offset[anchor].astype(np.int64) * (QUALITY_STEPS - fraction)
+            + self.quality_offset[following].astype(np.int64) * fraction
+        )
+        bias = self.scale_bias.astype(np.int64) * QUALITY_STEPS + np.repeat(offset, 16)
+        sums *= self.scale_multiplier.astype(np.int64)[:, None] * QUALITY_STEPS
+        sums += bias[:, None]
+        sums >>= AFFINE_BITS + QUALITY_STEPS.bit_length() - 1
+        levels = np.clip(sums, 0, LEVELS - 1).astype(np.uint8)
+        spread = levels.reshape(self.latent_channels, 4, 4, height, width).transpose(0, 3, 1, 4, 2)
+        return np.ascontiguousarray(spread).reshape(self.latent_channels, 4 * height, 4 * width)
+
+    def latent_table(self, level: int) -> NDArray[np.int32]:
+        """Frequencies −h … h, escape of a level in 1 … 63."""
+        sizes = 2 * self.latent_half_width[1:] + 2
+        start = int(sizes[: level - 1].sum())
+        return self.latent_frequency[start : start + int(sizes[level - 1])]
+
+    def hyper_table(self, channel: int, quality_step: int) -> NDArray[np.int32]:
+        """Frequencies −h … h, escape of a hyperlatent channel at the anchor nearest to the quality."""
+        anchor = (quality_step + QUALITY_STEPS // 2) // QUALITY_STEPS
+        sizes = 2 * self.hyper_half_width + 2
+        start = int(sizes[:channel].sum())
+        return self.hyper_frequency[anchor, start : start + int(sizes[channel])]
+
+
+def quantise_probabilities(probabilities: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Non-negative weights (n,) to integers of at least 1 that sum to 2^24, in proportion."""
+    n = len(probabilities)
+    total = 2**PROBABILITY_BITS
+    share = np.maximum(probabilities, 0) / probabilities.sum()
+    integers = 1 + np.floor(share * (total - n)).astype(np.int64)
+    integers[int(np.argmax(integers))] += total - integers.sum()
+    return integers.astype(np.int32)
+
+
+def _check_frequencies(
+    name: str, half_width: NDArray[np.int32], count: int, frequency: NDArray[np.int32], *, skip: int
+) -> None:
+    if half_width.shape != (count,) or (half_width < 0).any() or (half_width > 4096).any():
+        raise ModelError(f"entropy tables: {name}_half_width must be {count} numbers in 0 to 4096")
+    sizes = 2 * half_width[skip:].astype(np.int64) + 2
+    if frequency.ndim != 2 or frequency.shape[1] != sizes.sum():
+        raise ModelError(f"entropy tables: {name}_frequency must have {sizes.sum()} columns")
+    if (frequency < 1).any():
+        raise ModelError(f"entropy tables: {name}_frequency has an entry below 1")
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    sums = np.add.reduceat(frequency.astype(np.int64), starts, axis=1)
+    if (sums != 2**PROBABILITY_BITS).any():
+        raise ModelError(f"entropy tables: a {name} table does not sum to 2^{PROBABILITY_BITS}")

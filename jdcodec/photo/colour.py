@@ -1,0 +1,227 @@
+"""Colour: from what an embedded ICC profile describes to sRGB, which is what the codec codes.
+
+Matrix and gray profiles, which nearly all photographs have, are computed here at full precision. The rest
+(tables, CMYK) goes through Little CMS at 8 bits. Source: ICC.1:2022, section 10; IEC 61966-2-1 for sRGB.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jdcodec.errors import PhotoError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from jdcodec.photo.photo import Pixels
+
+# Columns: XYZ of the red, green and blue primaries of sRGB, adapted to D50, as its ICC profile has them.
+SRGB_TO_XYZ_D50 = np.array(
+    [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
+)
+
+# Profiles this close to sRGB, in steps of 8 bits, are sRGB: many programs write their own version of it.
+_SAME_AS_SRGB = 1.0
+
+_MAX_PIXELS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Profile:
+    """A matrix profile: three curves (65,536 entries, 0 to 1) and the matrix from linear RGB to XYZ (D50).
+
+    A gray profile has its curve three times, and sRGB's matrix.
+    """
+
+    curves: tuple[NDArray[np.float64], ...]
+    to_xyz: NDArray[np.float64]
+
+
+def to_srgb(pixels: Pixels, profile: bytes | None, space: str) -> tuple[Pixels, tuple[str, ...]]:
+    """Convert pixels to sRGB, and say in notes what was done.
+
+    pixels: (H, W, C) uint8 or uint16, C = 1, 3 or 4 for space "GRAY", "RGB" or "CMYK". Gives (H, W, 1) for
+    gray and (H, W, 3) for the others, the same type. Without a profile gray and RGB are taken for sRGB. A
+    profile that is damaged, or for another kind of image, is ignored, and a note says so. Relative
+    colorimetric; colours that sRGB does not have are clipped.
+    """
+    if profile is None:
+        return (pixels, ()) if space != "CMYK" else (_from_plain_cmyk(pixels), (_PLAIN_CMYK,))
+    try:
+        matrix_profile = _parse(profile, space)
+        if matrix_profile is None:
+            return _through_lcms(pixels, profile, space)
+    except PhotoError as error:
+        converted = _from_plain_cmyk(pixels) if space == "CMYK" else pixels
+        return converted, (f"The colour profile was ignored: {error}.",)
+    if _is_srgb(matrix_profile):
+        return pixels, ()
+    return _convert(pixels, matrix_profile), (
+        "The colours were converted from the embedded profile to sRGB.",
+    )
+
+
+_PLAIN_CMYK = "The CMYK colours have no profile; they were converted by the plain formula."
+
+
+def _from_plain_cmyk(pixels: Pixels) -> Pixels:
+    """(H, W, 4) ink amounts, 0 = none, to (H, W, 3): what three ideal inks and black would reflect."""
+    top = np.iinfo(pixels.dtype).max
+    light = top - pixels.astype(np.uint32)
+    rgb = (light[..., :3] * light[..., 3:] + top // 2) // top
+    return rgb.astype(pixels.dtype)
+
+
+def _through_lcms(pixels: Pixels, profile: bytes, space: str) -> tuple[Pixels, tuple[str, ...]]:
+    """Convert with Little CMS, at 8 bits."""
+    from PIL import Image, ImageCms
+
+    deep = pixels.dtype == np.uint16
+    eight = (pixels.astype(np.uint32) * 255 + 32_767) // 65_535 if deep else pixels
+    mode = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}[space]
+    eight_bit = np.ascontiguousarray(eight.astype(np.uint8))
+    image = Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), eight_bit.tobytes())
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        raise PhotoError("it is damaged or for another kind of image") from error
+    if converted is None:
+        raise PhotoError("it is damaged or for another kind of image")
+    rgb = np.asarray(converted)
+    note = "The colours were converted from the embedded profile to sRGB"
+    # A gray profile gives three channels that are equal up to rounding.
+    rgb = rgb[..., 1:2] if space == "GRAY" else rgb
+    if deep:
+        return rgb.astype(np.uint16) * np.uint16(257), (note + ", at 8 bits.",)
+    return rgb, (note + ".",)
+
+
+def _convert(pixels: Pixels, profile: _Profile) -> Pixels:
+    """Pixels of a matrix profile, (H, W, 1 or 3), in sRGB; row bands keep the floating-point copies small."""
+    top = np.iinfo(pixels.dtype).max
+    steps = np.linspace(0, 65_535, top + 1).round().astype(np.intp)
+    curves = [curve[steps].astype(np.float32) for curve in profile.curves]
+    matrix = (np.linalg.inv(SRGB_TO_XYZ_D50) @ profile.to_xyz).astype(np.float32)
+    converted = np.empty_like(pixels)
+    rows = max(1, _MAX_PIXELS_AT_ONCE // pixels.shape[1])
+    for start in range(0, pixels.shape[0], rows):
+        band = pixels[start : start + rows]
+        if band.shape[2] == 1:
+            linear = curves[0][band]
+        else:
+            linear = np.stack([curve[band[..., i]] for i, curve in enumerate(curves)], axis=-1) @ matrix.T
+        converted[start : start + rows] = np.rint(_srgb_encode(linear) * np.float32(top))
+    return converted
+
+
+def _srgb_encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear light, clipped to 0…1, to sRGB's nonlinear values. IEC 61966-2-1."""
+    light = np.clip(linear, 0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** np.float32(1 / 2.4) - 0.055)
+
+
+def _is_srgb(profile: _Profile) -> bool:
+    """Whether converting leaves a grid of colours within one step of 8 bits."""
+    levels = np.linspace(0, 65_535, 18).astype(np.uint16)
+    grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
+    difference = np.abs(_convert(grid, profile).astype(np.int32) - grid)
+    return bool(difference.max() <= _SAME_AS_SRGB * 257)
+
+
+def _parse(profile: bytes, space: str) -> _Profile | None:
+    """The curves and the matrix of a profile; None where it holds tables and is work for Little CMS.
+
+    Raises `PhotoError` where it is no profile for an image of this space.
+    """
+    if len(profile) < 132 or profile[36:40] != b"acsp":
+        raise PhotoError("it is damaged")
+    kind, connection = profile[16:20], profile[20:24]
+    # A gray photo may carry the RGB profile of the camera: gray is R = G = B.
+    if kind.strip() != space.encode() and (kind, space) != (b"RGB ", "GRAY"):
+        raise PhotoError(f"it is for {kind.decode('ascii', 'replace').strip()} and the image is {space}")
+    tags = _tag_table(profile)
+    if connection != b"XYZ " or b"A2B0" in tags or space == "CMYK":
+        if kind.strip() != space.encode():
+            raise PhotoError("it is a table for RGB and the image is gray")
+        return None
+    try:
+        if kind == b"GRAY":
+            curve = _curve(tags[b"kTRC"])
+            return _Profile((curve, curve, curve), SRGB_TO_XYZ_D50)
+        curves = tuple(_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
+        columns = [_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    except (KeyError, struct.error):
+        raise PhotoError("it is damaged") from None
+    return _Profile(curves, np.array(columns).T)
+
+
+def _tag_table(profile: bytes) -> dict[bytes, bytes]:
+    """Signature → data of every tag that lies inside the profile."""
+    count = min(struct.unpack_from(">I", profile, 128)[0], (len(profile) - 132) // 12)
+    table = {}
+    for i in range(count):
+        signature, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * i)
+        if offset + size <= len(profile):
+            table[signature] = profile[offset : offset + size]
+    return table
+
+
+def _xyz(tag: bytes) -> tuple[float, float, float]:
+    """The first XYZ number of an 'XYZ ' tag, as s15Fixed16."""
+    x, y, z = struct.unpack_from(">3i", tag, 8)
+    return x / 65_536, y / 65_536, z / 65_536
+
+
+def _curve(tag: bytes) -> NDArray[np.float64]:
+    """A 'curv' or 'para' tag at 65,536 points, 0 to 1. ICC.1:2022, 10.6 and 10.18."""
+    x = np.linspace(0, 1, 65_536)
+    if tag[:4] == b"curv":
+        count = struct.unpack_from(">I", tag, 8)[0]
+        if count == 0:
+            return x
+        table = np.frombuffer(tag[12 : 12 + 2 * count], ">u2")
+        if len(table) != count:
+            raise PhotoError("it is damaged")
+        if count == 1:
+            return np.asarray(x ** (float(table[0]) / 256))
+        return np.interp(x, np.linspace(0, 1, count), table / 65_535.0)
+    if tag[:4] != b"para":
+        raise PhotoError("it is damaged")
+    kind = struct.unpack_from(">H", tag, 8)[0]
+    if kind > 4:
+        raise PhotoError("it is damaged")
+    size = (1, 3, 4, 5, 7)[kind]
+    g, *rest = (value / 65_536 for value in struct.unpack_from(f">{size}i", tag, 12))
+    # Type by type, what the shorter forms leave out: (a·x + b)^g + c from d on, below it e·x + f.
+    a, b, c, d, e, f = _full_parameters(kind, rest)
+    with np.errstate(all="ignore"):
+        y = np.where(x >= d, np.maximum(a * x + b, 0) ** g + c, e * x + f)
+    return np.clip(np.nan_to_num(y, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
+
+
+def _full_parameters(kind: int, rest: list[float]) -> tuple[float, float, float, float, float, float]:
+    """a, b, c, d, e, f of a parametric curve as its type 4 has them, from those that each type holds."""
+    if kind == 0:
+        return 1.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    if kind == 4:
+        a, b, e, d, c, f = rest
+        return a, b, c, d, e, f
+    if kind == 3:
+        a, b, e, d = rest
+        return a, b, 0.0, d, e, 0.0
+    a, b, *constant = rest
+    c = constant[0] if constant else 0.0
+    # Types 1 and 2 start where a·x + b reaches 0, and are constant below.
+    return a, b, c, -b / a if a else 0.0, 0.0, c

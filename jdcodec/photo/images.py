@@ -1,0 +1,276 @@
+"""Ordinary image files, decoded with Pillow to samples at their full depth, plus their metadata.
+
+What the samples mean (profile, alpha, orientation) is applied by `read`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from jdcodec.errors import JdcError, PhotoError
+from jdcodec.photo import exif
+from jdcodec.photo.whole import require_whole_jpeg, require_whole_png
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from jdcodec.photo.photo import Pixels, ReadOptions
+
+# Pillow's names of the formats and of the plugins that read them.
+_PLUGINS = {
+    "PNG": "PngImagePlugin",
+    "JPEG": "JpegImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "AVIF": "AvifImagePlugin",
+    "GIF": "GifImagePlugin",
+    "BMP": "BmpImagePlugin",
+}
+
+# Pillow's layouts of 16-bit colour without the byte order → colour space, alpha.
+_DEEP_COLOUR = {
+    "RGB;16": ("RGB", False),
+    "RGBX;16": ("RGB", False),
+    "RGBA;16": ("RGB", True),
+    "RGBa;16": ("RGB", True),
+    "CMYK;16": ("CMYK", False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """Decoded samples before any interpretation.
+
+    samples: (H, W, C) uint8 or uint16, C = 1, 3 or 4 colour channels as `space` ("GRAY", "RGB", "CMYK")
+    says, and one more for alpha where `has_alpha`. orientation: 1 to 8, still to be applied.
+    """
+
+    samples: Pixels
+    space: str
+    has_alpha: bool
+    orientation: int = 1
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    icc: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
+    """Decode a file of the format that its first bytes name, one of `_PLUGINS`.
+
+    Raises `PhotoError` where it is damaged, cut short or of a kind that jdc does not read, `LimitError`
+    where it is larger than the options allow; the limits are checked before pixels are decoded.
+    """
+    if format_name == "PNG":
+        require_whole_png(data)
+    elif format_name == "JPEG":
+        require_whole_jpeg(data)
+    try:
+        with _pillow_without_limits_and_warnings():
+            if format_name == "TIFF":
+                from jdcodec.photo.tiff_images import read_tiff
+
+                return read_tiff(data, options)
+            with open_image(data, format_name) as image:
+                options.check_size(*image.size)
+                raster = deep_raster(data, image) or raster_at_hand(image)
+                # Metadata may follow the pixels in a PNG, so it is read after them.
+                return with_metadata(raster, image, image.info.get("exif"), _notes(data, image))
+    except JdcError:
+        raise
+    except Exception as error:
+        # On hostile bytes Pillow raises nearly every built-in exception, SyntaxError included.
+        raise PhotoError(f"is damaged, or a kind of {format_name} that jdc does not read") from error
+
+
+def raster_of(image: Image.Image) -> Raster:
+    """The samples and the metadata of a Pillow image, which is left as it is. Raises `PhotoError`."""
+    try:
+        with _pillow_without_limits_and_warnings():
+            return with_metadata(raster_at_hand(image), image, image.info.get("exif"), ())
+    except JdcError:
+        raise
+    except Exception as error:
+        raise PhotoError(f"cannot be read: {error}") from error
+
+
+def open_image(data: bytes, format_name: str) -> ImageFile.ImageFile:
+    """The image of a file, its pixels not decoded yet."""
+    # Imported by name, since Pillow would import all its plugins to look for one.
+    import_module(f"PIL.{_PLUGINS[format_name]}")
+    return Image.open(io.BytesIO(data), formats=(format_name,))
+
+
+def raster_at_hand(image: Image.Image) -> Raster:
+    """Samples as Pillow decodes them: 16 bits for gray, 8 bits for everything else."""
+    mode = image.mode
+    if mode.startswith("I"):
+        # "I" holds 32 bits; 16-bit PNG and TIFF gray arrive in it from some versions of Pillow.
+        values = np.asarray(image)
+        if values.size and (int(values.min()) < 0 or int(values.max()) > 65_535):
+            raise PhotoError("has 32-bit samples; save it with 16 bits a channel")
+        gray = values.astype(np.uint16)[..., np.newaxis]
+        return _with_transparent_colour(Raster(gray, "GRAY", has_alpha=False), image)
+    if mode == "CMYK":
+        return Raster(np.asarray(image), "CMYK", has_alpha=False)
+    transparent = "transparency" in image.info
+    target = {
+        "1": "LA" if transparent else "L",
+        "L": "LA" if transparent else "L",
+        "LA": "LA",
+        "La": "LA",
+        "P": "RGBA" if transparent else "RGB",
+        "PA": "RGBA",
+        "RGB": "RGBA" if transparent else "RGB",
+        "RGBX": "RGB",
+        "RGBA": "RGBA",
+        "RGBa": "RGBA",
+        "YCbCr": "RGB",
+    }.get(mode)
+    if target is None:
+        raise PhotoError(f"has {mode} samples; save it as RGB with 8 or 16 bits a channel")
+    samples = np.asarray(image if mode == target else image.convert(target))
+    samples = samples if samples.ndim == 3 else samples[..., np.newaxis]
+    return Raster(samples, "GRAY" if target in ("L", "LA") else "RGB", has_alpha=target.endswith("A"))
+
+
+def deep_raster(data: bytes, image: ImageFile.ImageFile) -> Raster | None:
+    """The samples of 16-bit colour at their full depth; None for any other image.
+
+    Pillow has no 16-bit colour mode: it keeps the high byte of each sample. It can unpack either byte,
+    though, so the pixels are decoded twice, once for the high and once for the low bytes.
+    """
+    if not image.tile or image.format not in ("PNG", "TIFF"):
+        return None
+    raw_mode = _raw_mode(image.tile[0])
+    image.load()
+    if raw_mode == "LA;16B":
+        # Four bytes a pixel, which arrive unchanged as 8-bit RGBA.
+        pairs = _decode_as(data, image, "RGBA")
+        return Raster(pairs.view(">u2").astype(np.uint16), "GRAY", has_alpha=True)
+    layout, order = raw_mode[:-1], raw_mode[-1]
+    if layout not in _DEEP_COLOUR:
+        return None
+    space, has_alpha = _DEEP_COLOUR[layout]
+    # Pillow would divide by alpha at 8 bits; it is done here at 16.
+    unpacked = layout.replace("a", "A")
+    first, second = _decode_as(data, image, unpacked + "B"), _decode_as(data, image, unpacked + "L")
+    # libtiff hands the samples out in this machine's order ("N").
+    big_endian = order == "B" or (order == "N" and sys.byteorder == "big")
+    high, low = (first, second) if big_endian else (second, first)
+    raster = Raster(high.astype(np.uint16) << 8 | low, space, has_alpha)
+    return _undo_premultiplication(raster) if layout == "RGBa;16" else _with_transparent_colour(raster, image)
+
+
+def _raw_mode(tile: Any) -> str:
+    """The layout of the samples in one of Pillow's tiles: alone, or first of the decoder's arguments."""
+    return str(tile.args if isinstance(tile.args, str) else tile.args[0])
+
+
+def _with_raw_mode(tile: Any, raw_mode: str) -> Any:
+    """The same tile with its samples laid out in another way."""
+    return tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:]))
+
+
+def _decode_as(data: bytes, image: Image.Image, raw_mode: str) -> NDArray[np.uint8]:
+    """Decode a file anew, its samples unpacked in another way."""
+    with open_image(data, str(image.format)) as again:
+        again.tile = [_with_raw_mode(tile, raw_mode) for tile in again.tile]
+        return np.array(again)
+
+
+def _with_transparent_colour(raster: Raster, image: Image.Image) -> Raster:
+    """Give 16-bit samples the alpha that a PNG expresses as one transparent colour."""
+    key = image.info.get("transparency")
+    if key is None or raster.has_alpha:
+        return raster
+    opaque = np.any(raster.samples != np.array(key, np.uint16), axis=2, keepdims=True)
+    alpha = opaque.astype(np.uint16) * np.uint16(65_535)
+    return Raster(np.concatenate([raster.samples, alpha], axis=2), raster.space, has_alpha=True)
+
+
+def _undo_premultiplication(raster: Raster) -> Raster:
+    """Divide the colour of 16-bit RGBA by its alpha."""
+    colour, alpha = raster.samples[..., :3].astype(np.uint32), raster.samples[..., 3:]
+    straight = np.minimum(colour * 65_535 // np.maximum(alpha, 1), 65_535).astype(np.uint16)
+    return replace(raster, samples=np.concatenate([straight, alpha], axis=2))
+
+
+def with_metadata(raster: Raster, image: Image.Image, block: Any, notes: tuple[str, ...]) -> Raster:
+    """Add what Pillow found beside the pixels. block: an EXIF block, with its prefix or without, or None.
+
+    An EXIF block that is damaged is left out, with a note: it is no reason to refuse the pixels.
+    """
+    orientation = 1
+    payload = block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) and block else None
+    if payload is not None:
+        orientation = exif.orientation(payload)
+        try:
+            payload = exif.upright(payload)
+        except PhotoError:
+            payload = None
+            notes = (*notes, "Its EXIF block is damaged and was left out.")
+    xmp, icc = image.info.get("xmp"), image.info.get("icc_profile")
+    return replace(
+        raster,
+        orientation=orientation,
+        exif=payload,
+        xmp=exif.upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None,
+        icc=icc if isinstance(icc, bytes) and icc else None,
+        notes=(*raster.notes, *notes),
+    )
+
+
+def _notes(data: bytes, image: Image.Image) -> tuple[str, ...]:
+    """What is lost by taking one image at 8 bits. Further images in a JPEG are previews or gain maps."""
+    notes = []
+    if image.format != "JPEG" and getattr(image, "is_animated", False):
+        notes.append("It holds several images; the first was read.")
+    # Pillow decodes AVIF at 8 bits; byte 2 of its decoder configuration says whether there were more.
+    configuration = data.find(b"av1C") + 4
+    if image.format == "AVIF" and data[configuration + 2 : configuration + 3] >= b"\x40":
+        notes.append("Its samples have more than 8 bits; they were read at 8.")
+    return tuple(notes)
+
+
+class _Guard:
+    """How many threads are reading, and what to put back when none is."""
+
+    lock = threading.Lock()
+    readers = 0
+    pixel_limit: int | None = None
+    filters: warnings.catch_warnings[None] | None = None
+
+
+@contextlib.contextmanager
+def _pillow_without_limits_and_warnings() -> Iterator[None]:
+    """Lift Pillow's own limit on sizes, ours being checked, and keep its warnings from the terminal.
+
+    Both are the process's, so the first reader changes them and the last one puts them back.
+    """
+    with _Guard.lock:
+        if _Guard.readers == 0:
+            _Guard.pixel_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            _Guard.filters = warnings.catch_warnings(action="ignore")
+            _Guard.filters.__enter__()
+        _Guard.readers += 1
+    try:
+        yield
+    finally:
+        with _Guard.lock:
+            _Guard.readers -= 1
+            if _Guard.readers == 0:
+                Image.MAX_IMAGE_PIXELS = _Guard.pixel_limit
+                assert _Guard.filters is not None
+                _Guard.filters.__exit__(None, None, None)

@@ -1,0 +1,254 @@
+"""From a file, bytes or an array to a `Photo`: upright, opaque, sRGB.
+
+What a file is, its content decides; its name only where RAW formats share a container.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from jdcodec.errors import JdcError, PhotoError
+from jdcodec.photo import colour, exif, raw_formats, tiff
+from jdcodec.photo.photo import Photo, ReadOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from jdcodec.photo.images import Raster
+    from jdcodec.photo.photo import Pixels
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+)
+_AVIF_BRANDS = (b"avif", b"avis")
+
+# Known to photographers, not read by jdc: first bytes, where, and what to do.
+_REFUSED = (
+    (b"\x8aJDC\r\n\x1a\n", 0, "is a .jdc file already; `jdc decode` reads it"),
+    (b"ftyphei", 4, "is HEIC; convert it to PNG, TIFF or JPEG first"),
+    (b"ftypmif1", 4, "is HEIF; convert it to PNG, TIFF or JPEG first"),
+    (b"ftypmsf1", 4, "is HEIF; convert it to PNG, TIFF or JPEG first"),
+    (b"\xff\x0a", 0, "is JPEG XL; convert it to PNG or TIFF first"),
+    (b"\0\0\0\x0cJXL ", 0, "is JPEG XL; convert it to PNG or TIFF first"),
+    (b"\0\0\0\x0cjP  ", 0, "is JPEG 2000; convert it to PNG or TIFF first"),
+    (b"%PDF", 0, "is a PDF document; export its image first"),
+)
+
+# An overshoot of one 8-bit step, as resampling leaves it, is clipped; more is another scale than 0…1.
+_OVERSHOOT = 1 / 255
+
+
+def read_photo(source: str | Path | bytes | BinaryIO, options: ReadOptions | None = None) -> Photo:
+    """Read a photograph: a path, the bytes of a file, or a binary file open for reading.
+
+    Reads PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, PPM and what LibRaw supports of camera RAW. Orientation is
+    applied, an embedded profile converted to sRGB, transparency flattened on white, the first of several
+    images taken; `Photo.notes` says what happened.
+
+    Raises `PhotoError` where the file cannot be read, is damaged, cut short or of no known kind, and
+    `LimitError` where it is larger than the options allow, before its pixels are decoded.
+    """
+    options = options or ReadOptions()
+    name, suffix, data = _load(source)
+    try:
+        return _read(data, suffix, options)
+    except JdcError as error:
+        raise type(error)(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise PhotoError(f"{name}: too large for the memory of this machine") from error
+
+
+def from_array(image: NDArray[Any] | Image.Image, options: ReadOptions | None = None) -> Photo:
+    """A photo from memory: an array of sRGB values, or a PIL image, which is treated like a file.
+
+    Arrays are (H, W, 3), (H, W) or (H, W, 1): uint8, uint16, or floats in 0…1, which become uint16. Floats
+    that overshoot by at most 1/255 are clipped.
+
+    Raises `PhotoError` for other shapes, types and values, `LimitError` for one larger than the options
+    allow.
+    """
+    options = options or ReadOptions()
+    if not isinstance(image, np.ndarray):
+        return _from_pil(image, options)
+    array = image[..., np.newaxis] if image.ndim == 2 else image
+    if array.ndim != 3 or array.shape[2] not in (1, 3):
+        raise PhotoError(f"array of shape {image.shape}: must be (H, W, 3) or (H, W)")
+    options.check_size(array.shape[1], array.shape[0])
+    samples = _to_integers(array)
+    space = "RGB" if samples.shape[2] == 3 else "GRAY"
+    return _photo(samples, is_gray=space == "GRAY", format_name="array")
+
+
+def _from_pil(image: Image.Image, options: ReadOptions) -> Photo:
+    from PIL import Image as pil
+
+    from jdcodec.photo.images import raster_of
+
+    if not isinstance(image, pil.Image):
+        raise PhotoError(f"{type(image).__name__}: must be a NumPy array, a PIL image or a path")
+    options.check_size(*image.size)
+    return _finish(raster_of(image), image.format or "array")
+
+
+def _to_integers(array: NDArray[Any]) -> Pixels:
+    """uint8 and uint16 as they are, floats in 0…1 as uint16."""
+    if array.dtype in (np.uint8, np.uint16):
+        return array.astype(array.dtype.newbyteorder("="))
+    if not np.issubdtype(array.dtype, np.floating):
+        raise PhotoError(f"array of {array.dtype}: must be uint8, uint16, or floats in 0…1")
+    low, high = float(array.min()), float(array.max())
+    # Written so that NaN fails it.
+    if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
+        raise PhotoError(f"array of floats from {low:g} to {high:g}: must lie in 0…1")
+    integers: Pixels = np.rint(np.clip(array, 0, 1) * 65_535.0).astype(np.uint16)
+    return integers
+
+
+def _load(source: str | Path | bytes | BinaryIO) -> tuple[str, str, bytes]:
+    """A name for messages, the ending of the file's name in lower case without its dot, and the bytes."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "input", "", bytes(source)
+    if not isinstance(source, str | Path):
+        name = getattr(source, "name", None)
+        name = name if isinstance(name, str) and not name.startswith("<") else "standard input"
+    else:
+        name = str(source)
+    try:
+        data = Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+    except FileNotFoundError as error:
+        raise PhotoError(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise PhotoError(f"{name}: is a folder") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PhotoError(f"{name}: cannot be read: {reason}") from error
+    return name, Path(name).suffix.lower().removeprefix("."), data
+
+
+def _read(data: bytes, suffix: str, options: ReadOptions) -> Photo:
+    """Route the bytes to the reader of their format."""
+    if not data:
+        raise PhotoError("is empty")
+    # Each reader is imported where its format shows up: LibRaw and Pillow take their time.
+    from jdcodec.photo.pnm import is_pnm, read_pnm
+
+    if is_pnm(data):
+        samples = read_pnm(data, options)
+        return _photo(samples, is_gray=samples.shape[2] == 1, format_name="PPM")
+    format_name = _image_format(data)
+    if _is_raw(data, suffix, format_name):
+        from jdcodec.photo.raw import read_raw
+
+        return read_raw(data, options, suffix=suffix)
+    if format_name is None:
+        refused = (reason for signature, at, reason in _REFUSED if data.startswith(signature, at))
+        raise PhotoError(
+            next(refused, "is not an image that jdc reads (RAW, PNG, JPEG, TIFF, WebP, AVIF, …)")
+        )
+    from jdcodec.photo.images import read_image
+
+    return _finish(read_image(data, format_name, options), format_name)
+
+
+def _is_raw(data: bytes, suffix: str, format_name: str | None) -> bool:
+    """Whether the bytes are camera RAW: by their signature, else their TIFF tags, else their name."""
+    if raw_formats.magic_format(data) is not None:
+        return True
+    if format_name not in (None, "TIFF"):
+        return False
+    if suffix in raw_formats.RAW_SUFFIXES:
+        return True
+    try:
+        structure = tiff.Tiff(data)
+        return structure.is_raw(structure.directories())
+    except PhotoError:
+        # Not a TIFF structure, or one so damaged that the TIFF reader is left to say so.
+        return False
+
+
+def _image_format(data: bytes) -> str | None:
+    """Pillow's name of the format that the first bytes show, or None."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        # The brand that counts may be any of those in the first box; four bytes among them are a version.
+        brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+        return "AVIF" if any(brand in brands for brand in _AVIF_BRANDS) else None
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    return next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
+
+
+def _finish(raster: Raster, format_name: str) -> Photo:
+    """Apply what a file says about its samples: profile, alpha and orientation, in this order."""
+    samples, notes = raster.samples, list(raster.notes)
+    alpha = samples[..., -1:] if raster.has_alpha else None
+    pixels, colour_notes = colour.to_srgb(
+        samples[..., :-1] if raster.has_alpha else samples, raster.icc, raster.space
+    )
+    notes += colour_notes
+    if alpha is not None and int(alpha.min()) < np.iinfo(alpha.dtype).max:
+        pixels = _on_white(pixels, alpha)
+        notes.append("Its transparent parts were laid on white.")
+    block = raster.exif
+    if block is not None and colour_notes:
+        block = exif.as_srgb(block)
+    return _photo(
+        _turn(pixels, raster.orientation),
+        is_gray=raster.space == "GRAY",
+        format_name=format_name,
+        exif_block=block,
+        xmp=raster.xmp,
+        notes=tuple(notes),
+    )
+
+
+def _photo(
+    pixels: Pixels,
+    *,
+    is_gray: bool,
+    format_name: str,
+    exif_block: bytes | None = None,
+    xmp: bytes | None = None,
+    notes: tuple[str, ...] = (),
+) -> Photo:
+    """A photo from (H, W, 1) or (H, W, 3) sRGB pixels."""
+    return Photo(
+        pixels=np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else np.ascontiguousarray(pixels),
+        bit_depth=8 if pixels.dtype == np.uint8 else 16,
+        is_gray=is_gray,
+        format=format_name,
+        exif=exif_block,
+        xmp=xmp,
+        iso=exif.iso(exif_block) if exif_block else None,
+        notes=notes,
+    )
+
+
+def _on_white(pixels: Pixels, alpha: Pixels) -> Pixels:
+    """Straight alpha over white, in nonlinear values, as browsers do it."""
+    top = int(np.iinfo(pixels.dtype).max)
+    # top² + top/2 fits in 32 bits for 16-bit samples.
+    weight = alpha.astype(np.uint32)
+    mixed = (pixels * weight + np.uint32(top) * (top - weight) + top // 2) // top
+    return mixed.astype(pixels.dtype)
+
+
+def _turn(pixels: Pixels, orientation: int) -> Pixels:
+    """Pixels as they were taken, turned upright. EXIF 2.32, tag 274."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    # After the transposition of 5 to 8: 6 mirrors left-right, 8 top-bottom, 7 both.
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels

@@ -1,0 +1,250 @@
+"""Pixels and metadata to image files: PNG, TIFF, JPEG, WebP, AVIF and PPM."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import struct
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from jdcodec.atomic import atomic_output
+from jdcodec.errors import OutputError, PhotoError
+from jdcodec.photo import exif as exif_block
+
+if TYPE_CHECKING:
+    from jdcodec.photo.photo import Pixels
+
+_FORMATS = {
+    "png": "PNG",
+    "tif": "TIFF",
+    "tiff": "TIFF",
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "webp": "WEBP",
+    "avif": "AVIF",
+    "ppm": "PPM",
+    "pgm": "PPM",
+    "pnm": "PPM",
+}
+_DEEP_FORMATS = ("PNG", "TIFF", "PPM")
+_DEFAULT_QUALITY = {"JPEG": 95, "WEBP": 95, "AVIF": 90}
+_MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
+# What one APP1 segment holds after its length and its prefix.
+_MAX_JPEG_EXIF, _MAX_JPEG_XMP = 65_527, 65_504
+
+# TIFF tags and values.
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS = 256, 257, 258, 259, 262, 273
+_SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES, _PREDICTOR, _XMP, _ICC = 277, 278, 279, 317, 700, 34675
+_DEFLATE, _HORIZONTAL, _MIN_IS_BLACK, _RGB = 8, 2, 1, 2
+_STRIP_TARGET_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class _Metadata:
+    exif: bytes | None
+    xmp: bytes | None
+    icc: bytes | None
+
+
+def write_photo(
+    path: str | Path | None,
+    pixels: Pixels,
+    *,
+    format: str | None = None,
+    bit_depth: Literal[8, 16] | None = None,
+    quality: int | None = None,
+    exif: bytes | None = None,
+    xmp: bytes | None = None,
+    icc: bytes | None = None,
+    force: bool = False,
+) -> None:
+    """Write an image file, whole or not at all; `path` None is standard output.
+
+    format: "png", "tiff", "jpeg", "webp", "avif" or "ppm"; by default what the path's ending says, and PNG
+    on standard output. The rest is as in `encode_image`. Raises `PhotoError` as that does, and
+    `OutputError` where the file exists and `force` is not set, or cannot be written.
+    """
+    name = format or (Path(path).suffix if path is not None else "png")
+    try:
+        data = encode_image(
+            pixels, format=name, bit_depth=bit_depth, quality=quality, exif=exif, xmp=xmp, icc=icc
+        )
+    except PhotoError as error:
+        raise PhotoError(f"{path or 'standard output'}: {error}") from error
+    if path is not None:
+        with atomic_output(path, force=force) as file:
+            file.write(data)
+        return
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise OutputError(f"standard output: cannot be written: {error.strerror}") from error
+
+
+def encode_image(
+    pixels: Pixels,
+    *,
+    format: str,
+    bit_depth: Literal[8, 16] | None = None,
+    quality: int | None = None,
+    exif: bytes | None = None,
+    xmp: bytes | None = None,
+    icc: bytes | None = None,
+) -> bytes:
+    """The bytes of an image file.
+
+    pixels: (H, W, 3) or, for gray, (H, W); uint8 or uint16.
+    format: "png", "tiff", "jpeg", "webp", "avif" or "ppm", in any case, with a dot before it or not.
+    bit_depth: 8 or 16; by default that of the pixels where the format has it, else 8. Only PNG, TIFF and
+    PPM have 16.
+    quality: 1 to 100, for JPEG, WebP and AVIF; the others are lossless and ignore it. Colour is never
+    subsampled in JPEG and AVIF.
+    exif: a TIFF structure without prefix. TIFF and an overfull JPEG keep of it what
+    `exif.rebuild` keeps; PPM holds no metadata.
+
+    Raises `PhotoError` where the format cannot hold what is asked for.
+    """
+    name = _format_name(format)
+    _check_pixels(pixels, name)
+    depth = bit_depth or (16 if pixels.dtype == np.uint16 and name in _DEEP_FORMATS else 8)
+    if depth not in (8, 16):
+        raise PhotoError(f"bit depth {depth}: choose 8 or 16")
+    if depth == 16 and name not in _DEEP_FORMATS:
+        raise PhotoError(f"{name} holds 8 bits a channel here; choose PNG, TIFF or PPM for 16")
+    if quality is not None and not 1 <= quality <= 100:
+        raise PhotoError(f"quality {quality}: must lie between 1 and 100")
+    if exif is not None:
+        try:
+            exif_block.groups(exif)
+        except PhotoError as error:
+            raise PhotoError("the EXIF block is damaged; leave it out") from error
+    pixels = _to_depth(pixels, depth)
+    metadata = _Metadata(exif, xmp, icc)
+    try:
+        if name == "PPM":
+            from jdcodec.photo.pnm import write_pnm
+
+            return write_pnm(pixels)
+        if name == "TIFF":
+            return _encode_tiff(pixels, metadata)
+        if name == "PNG" and depth == 16:
+            from jdcodec.photo.png import encode_deep_png
+
+            return encode_deep_png(pixels, exif=exif, xmp=xmp, icc=icc)
+        return _encode_with_pillow(pixels, name, quality or _DEFAULT_QUALITY.get(name, 0), metadata)
+    except (OSError, ValueError, SyntaxError, struct.error) as error:
+        # What Pillow and its encoders raise for sizes and blocks that they cannot hold.
+        raise PhotoError(f"{name} cannot be written: {error}") from error
+
+
+def _format_name(text: str) -> str:
+    name = _FORMATS.get(text.lower().removeprefix("."))
+    if name is None:
+        raise PhotoError(f"format {text!r}: choose png, tiff, jpeg, webp, avif or ppm")
+    return name
+
+
+def _check_pixels(pixels: Pixels, name: str) -> None:
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise PhotoError(f"pixels of {pixels.dtype}: must be uint8 or uint16")
+    if pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[2] != 3):
+        raise PhotoError(f"pixels of shape {pixels.shape}: must be (H, W, 3) or (H, W)")
+    if pixels.size == 0:
+        raise PhotoError("no pixels to write")
+    limit = _MAX_SIDE.get(name, 65_535)
+    if max(pixels.shape[:2]) > limit:
+        raise PhotoError(f"{name} holds at most {limit} pixels a side; choose PNG or TIFF")
+
+
+def _to_depth(pixels: Pixels, depth: int) -> Pixels:
+    """The same image with samples of 8 or 16 bits, rounded to the nearest."""
+    if depth == 16 and pixels.dtype == np.uint8:
+        return pixels.astype(np.uint16) * np.uint16(257)
+    if depth == 8 and pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+    return pixels
+
+
+def _encode_with_pillow(pixels: Pixels, name: str, quality: int, metadata: _Metadata) -> bytes:
+    """8-bit PNG, JPEG, WebP or AVIF."""
+    from PIL import Image, PngImagePlugin
+
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    settings: dict[str, Any] = {"icc_profile": metadata.icc} if metadata.icc else {}
+    block, xmp = metadata.exif, metadata.xmp
+    if name == "JPEG":
+        if block and len(block) > _MAX_JPEG_EXIF:
+            block = exif_block.rebuild(block)
+        if xmp and len(xmp) > _MAX_JPEG_XMP:
+            raise PhotoError(f"a JPEG holds {_MAX_JPEG_XMP} bytes of XMP, not {len(xmp)}; choose PNG or TIFF")
+        settings |= {"quality": quality, "subsampling": "4:4:4", "optimize": True}
+    elif name == "AVIF":
+        settings |= {"quality": quality, "subsampling": "4:4:4"}
+    elif name == "WEBP":
+        settings |= {"quality": quality}
+    if name == "PNG" and xmp:
+        texts = PngImagePlugin.PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+        settings["pnginfo"] = texts
+    elif xmp:
+        settings["xmp"] = xmp
+    if block:
+        # JPEG wants the prefix, and Pillow takes it off for the others.
+        settings["exif"] = b"Exif\0\0" + block
+    file = io.BytesIO()
+    image.save(file, name, **settings)
+    return file.getvalue()
+
+
+def _encode_tiff(pixels: Pixels, metadata: _Metadata) -> bytes:
+    """A TIFF with Deflate after horizontal differencing, and the EXIF tags where TIFF has them.
+
+    Written here since Pillow has no 16-bit colour and tifffile no EXIF directory. The byte order is that
+    of the EXIF block, whose values are copied as they are.
+    """
+    order, camera, photo, gps = exif_block.groups(metadata.exif) if metadata.exif else ("<", {}, {}, {})
+    height, width = pixels.shape[:2]
+    samples = 1 if pixels.ndim == 2 else 3
+    rows = max(1, min(height, _STRIP_TARGET_BYTES // (width * samples * pixels.itemsize)))
+    strips = [_tiff_strip(pixels[start : start + rows], order) for start in range(0, height, rows)]
+    sizes = [len(strip) for strip in strips]
+    offsets = list(itertools.accumulate(sizes, initial=8))
+
+    def numbers(*values: int, kind: int = exif_block.SHORT) -> tuple[int, int, bytes]:
+        form = "H" if kind == exif_block.SHORT else "I"
+        return kind, len(values), struct.pack(f"{order}{len(values)}{form}", *values)
+
+    image: exif_block.Group = camera | {
+        _WIDTH: numbers(width, kind=exif_block.LONG),
+        _HEIGHT: numbers(height, kind=exif_block.LONG),
+        _BITS: numbers(*[8 * pixels.itemsize] * samples),
+        _COMPRESSION: numbers(_DEFLATE),
+        _PHOTOMETRIC: numbers(_MIN_IS_BLACK if samples == 1 else _RGB),
+        _STRIPS: numbers(*offsets[:-1], kind=exif_block.LONG),
+        _SAMPLES: numbers(samples),
+        _ROWS_PER_STRIP: numbers(rows, kind=exif_block.LONG),
+        _STRIP_BYTES: numbers(*sizes, kind=exif_block.LONG),
+        _PREDICTOR: numbers(_HORIZONTAL),
+    }
+    if metadata.xmp:
+        image[_XMP] = (exif_block.BYTE, len(metadata.xmp), metadata.xmp)
+    if metadata.icc:
+        image[_ICC] = (exif_block.UNDEFINED, len(metadata.icc), metadata.icc)
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", offsets[-1])
+    directories = exif_block.layout(order, image, photo, gps, start=offsets[-1])
+    return b"".join([header, *strips, directories])
+
+
+def _tiff_strip(rows: Pixels, order: exif_block.Order) -> bytes:
+    """One compressed strip, padded to an even length; each sample minus the one to its left."""
+    differences = rows.copy()
+    differences[:, 1:] -= rows[:, :-1]
+    data = zlib.compress(differences.astype(rows.dtype.newbyteorder(order)).tobytes())
+    return data + b"\0" * (len(data) % 2)

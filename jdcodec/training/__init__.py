@@ -1,0 +1,1 @@
+"""Training: data, noise, losses, loop. Imports stay within torch, numpy, pillow, safetensors and rich."""

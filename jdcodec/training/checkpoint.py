@@ -1,0 +1,85 @@
+"""Training checkpoints: weights, their moving average and the optimiser's state in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from jdcodec.errors import TrainingError
+from jdcodec.model.config import ModelConfig
+
+
+def save_checkpoint(
+    path: Path,
+    model: nn.Module,
+    average: dict[str, Tensor],
+    optimizers: list[torch.optim.Optimizer],
+    progress: dict[str, Any],
+    config: ModelConfig,
+) -> None:
+    """Write the state of a run; the old file stays until the new one is complete."""
+    tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in average.items()}
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for optimizer in optimizers:
+        for parameter, state in optimizer.state.items():
+            for key, value in state.items():
+                tensors[f"optimizer/{names[parameter]}/{key}"] = torch.as_tensor(value)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"config": json.dumps(config.to_dict()), "progress": json.dumps(progress)}
+    temporary = path.with_name(path.name + ".partial")
+    save_file(tensors, temporary, metadata)
+    temporary.replace(path)
+
+
+def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
+    """(configuration, progress, tensors by name) of a checkpoint; raises TrainingError where unreadable."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        return config, json.loads(metadata["progress"]), tensors
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise TrainingError(f"{path}: a safetensors file, but not a training checkpoint: {error}") from error
+
+
+def section(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names start with `prefix`/, without it."""
+    return {
+        name.removeprefix(prefix + "/"): t for name, t in tensors.items() if name.startswith(prefix + "/")
+    }
+
+
+def restore(
+    tensors: dict[str, Tensor],
+    model: nn.Module,
+    average: dict[str, Tensor],
+    optimizers: list[torch.optim.Optimizer],
+    where: str,
+) -> None:
+    """Put a checkpoint's tensors back into a run of the same architecture and optimisers."""
+    try:
+        model.load_state_dict(section(tensors, "model"))
+        for name, tensor in section(tensors, "average").items():
+            average[name].copy_(tensor)
+    except (RuntimeError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"{where}: made for another architecture: {reason}") from error
+    parameters = dict(model.named_parameters())
+    owners = {
+        p: optimizer for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]
+    }
+    for name, tensor in section(tensors, "optimizer").items():
+        path, _, key = name.rpartition("/")
+        parameter = parameters[path]
+        value = tensor if key == "step" else tensor.to(parameter.device)
+        owners[parameter].state[parameter][key] = value.clone()

@@ -1,0 +1,232 @@
+"""A trained network to a weights file: fp16 parameters, and the integer tables that the codec uses.
+
+The scale map becomes int8 weights with an affine map in integers. The probability tables start from the
+network's own densities and are then fitted to the symbols that the exported network makes of training
+crops, noisy and clean, over the whole quality range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jdcodec.codec.weights import save_weights
+from jdcodec.entropy import EntropyTables
+from jdcodec.entropy.coder import LATENT_LIMIT
+from jdcodec.entropy.tables import (
+    AFFINE_BITS,
+    ANCHORS,
+    HYPER_LIMIT,
+    LEVELS,
+    QUALITY_STEPS,
+    quantise_probabilities,
+)
+from jdcodec.errors import TrainingError
+from jdcodec.model.config import ModelConfig, quality_to_t
+from jdcodec.model.entropy_model import LOG_SCALE_STEP, SCALE_MIN
+from jdcodec.model.inference import Inference
+from jdcodec.model.network import JointCodec
+from jdcodec.training.checkpoint import read_checkpoint, section
+from jdcodec.training.data import find_photographs, load_photographs, random_crops
+from jdcodec.training.noise import CameraNoise
+
+#: Standard deviations that a level's table reaches; what lies beyond is escaped.
+_REACH = 8.0
+_LARGEST_HALF_WIDTH = 1024
+
+#: Weight of the network's density against counts, in symbols.
+_PRIOR_WEIGHT = 200.0
+
+#: Probability left to the escape code where the network's density is all there is to go by.
+_ESCAPE_SHARE = 1e-6
+
+#: Tables are fitted to this many batches of two crops.
+_FIT_BATCHES = 160
+_FIT_CROP = 320
+
+
+def export_weights(
+    state: dict[str, Tensor],
+    config: ModelConfig,
+    batches: Iterable[Tensor],
+    path: Path,
+    report: Callable[[str], None] = lambda line: None,
+) -> bytes:
+    """Write a weights file from parameters; returns its model id.
+
+    batches: pictures (B, 3, H, W) in [0, 1] to fit the tables to, sides multiples of 64.
+    """
+    rounded = {name: tensor.detach().cpu().half() for name, tensor in state.items()}
+    for name, tensor in rounded.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise TrainingError(f"parameter {name} is not finite in fp16; this checkpoint cannot be exported")
+    network = JointCodec(config)
+    network.load_state_dict({name: tensor.float() for name, tensor in rounded.items()})
+    network.requires_grad_(False).eval().channels_last()
+    tables = _fit(network, _start_tables(network), batches, report)
+    return save_weights(path, config, {name: t.numpy() for name, t in rounded.items()}, tables)
+
+
+def _start_tables(network: JointCodec) -> EntropyTables:
+    """Tables from the network's densities alone."""
+    scale = network.entropy.scale
+    weight = scale.expand.weight.flatten(1).double()
+    largest = weight.abs().amax(dim=1).clamp_min(1e-9)
+    integers = torch.round(weight / largest[:, None] * 127)
+    unit = largest / 127 / LOG_SCALE_STEP * 2**AFFINE_BITS
+    assert scale.expand.bias is not None
+    bias = ((scale.expand.bias.double() - math.log(SCALE_MIN)) / LOG_SCALE_STEP + 0.5) * 2**AFFINE_BITS
+    offsets = []
+    for anchor in range(ANCHORS):
+        t = torch.tensor([quality_to_t(anchor + 1.0)])
+        offset = scale.offset(network.gain(t), t).double().flatten()
+        offsets.append(offset / LOG_SCALE_STEP * 2**AFFINE_BITS)
+    latent_half, latent_tables = _latent_densities()
+    hyper_half, hyper_tables = _hyper_densities(network)
+    return EntropyTables(
+        scale_weight=integers.to(torch.int8).numpy(),
+        scale_multiplier=unit.round().to(torch.int32).numpy(),
+        scale_bias=bias.round().to(torch.int32).numpy(),
+        quality_offset=torch.stack(offsets).round().to(torch.int32).numpy(),
+        latent_half_width=latent_half,
+        latent_frequency=np.concatenate([quantise_probabilities(p) for p in latent_tables]),
+        hyper_half_width=hyper_half,
+        hyper_frequency=np.stack(
+            [np.concatenate([quantise_probabilities(p) for p in row]) for row in hyper_tables]
+        ),
+    )
+
+
+def _latent_densities() -> tuple[NDArray[np.int32], list[NDArray[np.float64]]]:
+    """Half widths of all levels, and densities −h … h, escape of levels 1 and up."""
+    sigma = SCALE_MIN * np.exp(LOG_SCALE_STEP * np.arange(LEVELS))
+    half = np.clip(np.ceil(_REACH * sigma) + 2, 2, _LARGEST_HALF_WIDTH).astype(np.int32)
+    densities = []
+    for level in range(1, LEVELS):
+        edges = np.arange(-half[level], half[level] + 2) - 0.5
+        scale = sigma[level] * math.sqrt(3.0) / math.pi
+        cumulative = 1.0 / (1.0 + np.exp(-np.clip(edges / scale, -700, 700)))
+        densities.append(np.append(np.diff(cumulative), _ESCAPE_SHARE))
+    return half, densities
+
+
+def _hyper_densities(network: JointCodec) -> tuple[NDArray[np.int32], list[list[NDArray[np.float64]]]]:
+    """Half widths of the hyperlatent channels, and at each anchor each channel's density."""
+    prior = network.entropy.prior
+    channels = network.config.hyper_channels
+    values = torch.arange(-HYPER_LIMIT, HYPER_LIMIT + 1.0).view(1, 1, -1, 1).expand(1, channels, -1, 1)
+    rows = []
+    for anchor in range(ANCHORS):
+        t = torch.tensor([quality_to_t(anchor + 1.0)])
+        rows.append(torch.exp2(-prior.bits(values, t))[0, :, :, 0].double().numpy())
+    densities = np.stack(rows)  # (ANCHORS, N, 255)
+    half = np.full(channels, HYPER_LIMIT, np.int32)
+    extended = np.concatenate((densities, np.full((ANCHORS, channels, 1), _ESCAPE_SHARE)), axis=2)
+    return half, [list(row) for row in extended]
+
+
+def _fit(
+    network: JointCodec, start: EntropyTables, batches: Iterable[Tensor], report: Callable[[str], None]
+) -> EntropyTables:
+    """Tables fitted to the symbols that the network makes of the batches."""
+    latent_half, latent_densities = _latent_densities()
+    hyper_half, hyper_densities = _hyper_densities(network)
+    latent_counts = [np.zeros(2 * int(h) + 2) for h in latent_half]
+    hyper_counts = np.zeros((ANCHORS, len(hyper_half), 2 * HYPER_LIMIT + 2))
+    for number, batch in enumerate(batches):
+        quality_step = (number * 37) % (QUALITY_STEPS * (ANCHORS - 1) + 1)
+        for picture in torch.split(batch, 1):
+            z, y, levels = _symbols(network, start, picture, quality_step)
+            _count_latents(latent_counts, levels, y)
+            _count_hyper(hyper_counts, z, quality_step)
+    report(f"tables fitted to {int(sum(c.sum() for c in latent_counts)):,} latents")
+    latent = [
+        quantise_probabilities(_blend(counts, density))
+        for counts, density in zip(latent_counts[1:], latent_densities)
+    ]
+    hyper = [
+        np.concatenate(
+            [
+                quantise_probabilities(_blend(counts, density))
+                for counts, density in zip(_neighbours(hyper_counts, anchor), hyper_densities[anchor])
+            ]
+        )
+        for anchor in range(ANCHORS)
+    ]
+    arrays: dict[str, NDArray[Any]] = start.to_arrays()
+    arrays["latent_frequency"] = np.concatenate(latent)
+    arrays["hyper_frequency"] = np.stack(hyper)
+    return EntropyTables.from_arrays(arrays)
+
+
+def _symbols(
+    network: JointCodec, tables: EntropyTables, picture: Tensor, quality_step: int
+) -> tuple[NDArray[np.int8], NDArray[np.int16], NDArray[np.uint8]]:
+    inference = Inference(network, quality_to_t(1 + quality_step / QUALITY_STEPS), torch.bfloat16)
+    y = inference.latents(inference.denoise(picture, 1.0))
+    z = inference.hyperlatents(y, HYPER_LIMIT)
+    levels = tables.scale_indices(z[0].numpy(), quality_step)
+    coded = torch.ones(1, *levels.shape, dtype=torch.bool)
+    residual = inference.residuals(y, z, coded, LATENT_LIMIT)
+    return z[0].numpy(), residual[0].numpy(), levels
+
+
+def _count_latents(
+    counts: list[NDArray[np.float64]], levels: NDArray[np.uint8], y: NDArray[np.int16]
+) -> None:
+    for level in range(LEVELS):
+        values = y[levels == level].astype(np.int64)
+        half = (len(counts[level]) - 2) // 2
+        places = np.where(np.abs(values) <= half, values + half, 2 * half + 1)
+        counts[level] += np.bincount(places, minlength=len(counts[level]))
+
+
+def _count_hyper(counts: NDArray[np.float64], z: NDArray[np.int8], quality_step: int) -> None:
+    anchor = (quality_step + QUALITY_STEPS // 2) // QUALITY_STEPS
+    for channel in range(z.shape[0]):
+        places = z[channel].ravel().astype(np.int64) + HYPER_LIMIT
+        counts[anchor, channel] += np.bincount(places, minlength=counts.shape[2])
+
+
+def _neighbours(counts: NDArray[np.float64], anchor: int) -> NDArray[np.float64]:
+    """Counts at an anchor, with half of those beside it."""
+    total: NDArray[np.float64] = counts[anchor].copy()
+    for other in (anchor - 1, anchor + 1):
+        if 0 <= other < len(counts):
+            total += 0.5 * counts[other]
+    return total
+
+
+def _blend(counts: NDArray[np.float64], density: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Counts, made symmetric where the density is, over the network's density as a prior."""
+    symbols, escape = counts[:-1], counts[-1:]
+    if np.allclose(density[:-1], density[-2::-1]):
+        symbols = 0.5 * (symbols + symbols[::-1])
+    blended: NDArray[np.float64] = np.concatenate((symbols, escape)) + _PRIOR_WEIGHT * density / density.sum()
+    return blended / blended.sum()
+
+
+def export_checkpoint(
+    checkpoint: Path, photographs: Path, path: Path, report: Callable[[str], None] = lambda line: None
+) -> bytes:
+    """Export a checkpoint's averaged weights, its tables fitted to crops of `photographs`."""
+    config, _, tensors = read_checkpoint(checkpoint)
+    paths = find_photographs(photographs)
+    pictures = load_photographs(paths[:: max(1, len(paths) // 100)], _FIT_CROP)
+    return export_weights(section(tensors, "average"), config, _fit_batches(pictures), path, report)
+
+
+def _fit_batches(pictures: list[Tensor]) -> Iterator[Tensor]:
+    """Crops to fit tables to: every second batch noisy, as in training."""
+    noise = CameraNoise()
+    for number in range(_FIT_BATCHES):
+        generator = torch.Generator().manual_seed(number)
+        clean = random_crops(pictures, 2, _FIT_CROP, generator, torch.device("cpu"))
+        yield noise(clean, generator)[0] if number % 2 else clean

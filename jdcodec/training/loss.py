@@ -1,0 +1,66 @@
+"""The rate-distortion loss of joint denoising and compression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from jdcodec.model.config import LAMBDA_MAX, LAMBDA_MIN
+from jdcodec.model.network import TrainingOutput
+
+_LAMBDA_MIDDLE = (LAMBDA_MIN * LAMBDA_MAX) ** 0.5
+
+#: Below this mean squared error (45 dB) the stem gains little by getting better still.
+_STEM_FLOOR = 3e-5
+
+
+@dataclass(frozen=True)
+class Loss:
+    """`total` to descend; per picture (B,): bits per pixel, MSE on [0, 1], MSE of the stem alone.
+
+    What a run does not train is empty.
+    """
+
+    total: Tensor
+    bpp: Tensor
+    mse: Tensor
+    stem_mse: Tensor
+
+
+def stem_loss(denoised: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """(mean log MSE, which weighs pictures as PSNR does; MSE of each picture)."""
+    mse = (denoised - clean).square().mean((1, 2, 3))
+    return torch.log(mse + _STEM_FLOOR).mean(), mse.detach()
+
+
+def rate_distortion_loss(
+    decoded: Tensor, bits: Tensor, target: Tensor, t: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(mean of weighted bpp + lambda·255²·MSE; bpp and MSE of each picture).
+
+    decoded, target: (B, 3, H, W) in [0, 1]; bits and t: (B,). Each picture's loss is divided by the
+    geometric mean of what is usual at its lambda (the loss goes about with the root of lambda) and what
+    it is, so that neither high rates nor noisy pictures own the gradient.
+    """
+    lam = LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** t
+    bpp = bits / (target.shape[2] * target.shape[3])
+    mse = (decoded - target).square().mean((1, 2, 3))
+    loss = bpp + lam * 255**2 * mse
+    usual = (lam / _LAMBDA_MIDDLE).sqrt()
+    weight = torch.rsqrt(usual * torch.maximum(loss.detach(), 0.2 * usual))
+    return (weight * loss).mean(), bpp.detach(), mse.detach()
+
+
+def joint_loss(
+    out: TrainingOutput, noisy: Tensor, clean: Tensor, strength: Tensor, t: Tensor, stem_weight: float
+) -> Loss:
+    """Rate and distortion to the scene that the strength asks for, plus the stem's own log MSE.
+
+    noisy, clean: (B, 3, H, W) in [0, 1]; strength a: the target is clean + (1 − a)·(noisy − clean).
+    """
+    target = clean + (1 - strength)[:, None, None, None] * (noisy - clean)
+    coding, bpp, mse = rate_distortion_loss(out.decoded, out.latent_bits + out.hyper_bits, target, t)
+    denoising, stem_mse = stem_loss(out.denoised, clean)
+    return Loss(coding + stem_weight * denoising, bpp, mse, stem_mse)

@@ -1,0 +1,161 @@
+"""Camera noise made on clean sRGB crops, in batches, on whatever device the crops are on.
+
+The sRGB picture is taken back to linear camera colours (inverse tone curve, colour matrix and white
+balance), shot and read noise is drawn there, spread as a demosaic would spread it, and the result is
+developed again: the unprocessing of Brooks et al., "Unprocessing images for learned raw denoising",
+CVPR 2019, with a wider range of strengths. Many cameras process further, so a share of the crops gets
+coarser noise, luma and chroma smoothed apart, and JPEG.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .jpeg import jpeg_round_trip
+
+
+@dataclass(frozen=True)
+class CameraNoise:
+    """Ranges that strengths are drawn from; variances are on linear camera values in [0, 1].
+
+    Shot noise (variance per unit of signal) is log-uniform. Read noise follows it: log read = 2.18 log
+    shot + 1.20 with a deviation of 0.26 (natural logarithms; the fit of Brooks et al. to the Darmstadt
+    cameras).
+    """
+
+    shot_min: float = 3e-4
+    shot_max: float = 0.08
+    processed_share: float = 0.45
+    jpeg_share: float = 0.35
+    darkened_share: float = 0.3
+
+    def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(B, 3, H, W) clean sRGB in [0, 1] to (noisy, clean); a share of both is darkened alike."""
+        draw = _Draw(clean.shape[0], clean.device, generator)
+        linear = srgb_to_linear(clean)
+        gain = torch.where(draw.chance(self.darkened_share), draw.log_uniform(0.12, 1.0), 1.0)
+        linear = linear * gain
+        camera_to_srgb, white_balance = _random_camera(draw)
+        srgb_to_camera = torch.linalg.inv(camera_to_srgb)
+        raw = torch.einsum("bij,bjhw->bihw", srgb_to_camera, linear) / white_balance
+
+        shot = draw.log_uniform(self.shot_min, self.shot_max)
+        read = torch.exp(2.18 * torch.log(shot) + 1.20 + 0.26 * draw.normal())
+        deviation = torch.sqrt(raw.clamp_min(0) * shot + read)
+        processed = draw.chance(self.processed_share)
+        grain = torch.where(processed, _coarse_grain(clean.shape, draw), _mosaic_grain(clean.shape, draw))
+        developed = torch.einsum(
+            "bij,bjhw->bihw", camera_to_srgb, ((raw + deviation * grain).clamp_max(1.0)) * white_balance
+        )
+        clean = linear_to_srgb(linear)
+        noise = linear_to_srgb(developed.clamp(0, 1)) - clean
+        noise = torch.where(processed, _smooth_apart(noise, draw), noise)
+        noisy = (clean + noise).clamp(0, 1)
+        compressed = (processed & draw.chance(self.jpeg_share)).flatten()
+        if bool(compressed.any()):
+            noisy[compressed] = jpeg_round_trip(noisy[compressed], draw.uniform(70, 98).flatten()[compressed])
+        return torch.round(noisy * 255) / 255, clean
+
+
+class _Draw:
+    """Random numbers of one batch, one a picture, shaped (B, 1, 1, 1)."""
+
+    def __init__(self, batch: int, device: torch.device, generator: torch.Generator) -> None:
+        self.batch, self.device, self.generator = batch, device, generator
+
+    def uniform(self, low: float, high: float, channels: int = 1) -> Tensor:
+        unit = torch.rand(self.batch, channels, 1, 1, device=self.device, generator=self.generator)
+        return low + (high - low) * unit
+
+    def log_uniform(self, low: float, high: float) -> Tensor:
+        return torch.exp(self.uniform(math.log(low), math.log(high)))
+
+    def normal(self) -> Tensor:
+        return torch.randn(self.batch, 1, 1, 1, device=self.device, generator=self.generator)
+
+    def field(self, channels: int, height: int, width: int) -> Tensor:
+        shape = (self.batch, channels, height, width)
+        return torch.randn(shape, device=self.device, generator=self.generator)
+
+    def chance(self, share: float) -> Tensor:
+        return self.uniform(0, 1) < share
+
+    def whole(self, low: int, high: int) -> int:
+        """One integer in [low, high] for the whole batch."""
+        return int(torch.randint(low, high + 1, (1,), device=self.device, generator=self.generator))
+
+
+def srgb_to_linear(x: Tensor) -> Tensor:
+    """IEC 61966-2-1, for values in [0, 1]."""
+    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(x: Tensor) -> Tensor:
+    """IEC 61966-2-1, for values in [0, 1]."""
+    return torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def _random_camera(draw: _Draw) -> tuple[Tensor, Tensor]:
+    """Colour matrix camera to sRGB, (B, 3, 3), rows summing to one, and white balance, (B, 3, 1, 1)."""
+    diagonal = draw.uniform(1.3, 1.9, channels=3)[:, :, 0, 0]
+    share = draw.uniform(0.1, 0.9, channels=3)[:, :, 0, 0]
+    matrix = torch.zeros(draw.batch, 3, 3, device=draw.device)
+    for row in range(3):
+        others = [column for column in range(3) if column != row]
+        matrix[:, row, row] = diagonal[:, row]
+        matrix[:, row, others[0]] = (1 - diagonal[:, row]) * share[:, row]
+        matrix[:, row, others[1]] = (1 - diagonal[:, row]) * (1 - share[:, row])
+    red, blue = draw.uniform(1.4, 2.6), draw.uniform(1.2, 2.4)
+    return matrix, torch.cat((red, torch.ones_like(red), blue), dim=1)
+
+
+def _mosaic_grain(shape: torch.Size, draw: _Draw) -> Tensor:
+    """Unit noise on an RGGB mosaic, demosaiced bilinearly; mixed with white noise in a quarter of cases.
+
+    A demosaic is nearly linear, so the noise is demosaiced apart from the scene: the scene keeps its
+    detail and the noise its spatial correlation.
+    """
+    _, _, height, width = shape
+    white = draw.field(3, height, width)
+    mask = torch.zeros(3, height, width, device=draw.device)
+    mask[0, 0::2, 0::2] = 1
+    mask[1, 0::2, 1::2] = 1
+    mask[1, 1::2, 0::2] = 1
+    mask[2, 1::2, 1::2] = 1
+    sparse = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], device=draw.device) / 4
+    quincunx = torch.tensor([[0.0, 1.0, 0.0], [1.0, 4.0, 1.0], [0.0, 1.0, 0.0]], device=draw.device) / 4
+    kernel = torch.stack((sparse, quincunx, sparse))[:, None]
+    padded = F.pad(white * mask, (1, 1, 1, 1), mode="reflect")
+    mosaiced = F.conv2d(padded, kernel, groups=3)
+    blend = torch.where(draw.chance(0.25), draw.uniform(0, 1), 1.0)
+    return blend * mosaiced + (1 - blend) * white
+
+
+def _coarse_grain(shape: torch.Size, draw: _Draw) -> Tensor:
+    """Unit white noise made 1.0 to 2.2 times coarser than the pixels."""
+    _, _, height, width = shape
+    coarse_height = height - draw.whole(0, int(height * 0.55))
+    coarse_width = max(1, round(width * coarse_height / height))
+    grain = F.interpolate(
+        draw.field(3, coarse_height, coarse_width), size=(height, width), mode="bilinear", align_corners=False
+    )
+    return grain / grain.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+def _smooth_apart(noise: Tensor, draw: _Draw) -> Tensor:
+    """Box filters on the noise: luma 1 or 3 wide, chroma 1 to 7 wide, blended by a random share."""
+    luma = noise.mean(1, keepdim=True)
+    chroma = noise - luma
+    luma_width, chroma_width = (1, 3)[draw.whole(0, 1)], (1, 3, 5, 7)[draw.whole(0, 3)]
+    luma = torch.lerp(luma, _box(luma, luma_width), draw.uniform(0, 1))
+    chroma = torch.lerp(chroma, _box(chroma, chroma_width), draw.uniform(0, 1))
+    return luma + chroma
+
+
+def _box(x: Tensor, width: int) -> Tensor:
+    return F.avg_pool2d(x, width, stride=1, padding=width // 2, count_include_pad=False)
