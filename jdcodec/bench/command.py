@@ -108,7 +108,7 @@ def bench(
     )
     write_json(folder / RESULTS, result)
     write_tables(folder, points, groups)
-    write_plots(folder, pictures.name, groups, anchors)
+    write_plots(folder / "plots", pictures.name, groups, anchors)
     console.print("coding the pictures to show …", markup=False)
     report = folder / "report.html"
     write_report(report, result, anchors, [compare(sample, entrants, read) for sample in samples])

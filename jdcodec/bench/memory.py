@@ -42,13 +42,15 @@ def measured(function: Callable[[], Result]) -> tuple[Result, Cost]:
 
 
 def _resident_after_reset() -> int | None:
-    try:
-        _CLEAR_REFS.write_text(_RESET_PEAK)
-    except OSError:
+    if not _CLEAR_REFS.exists():
         return None
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps freed memory, which would hide use
     if trim:
         trim(0)
+    try:
+        _CLEAR_REFS.write_text(_RESET_PEAK)
+    except OSError:
+        return None
     return _status_bytes("VmRSS")
 
 

@@ -29,6 +29,7 @@ def write_plots(
     import matplotlib
 
     paths = []
+    folder.mkdir(exist_ok=True)
     # A fixed salt makes the same curves the same SVG, so that plots under version control stay quiet.
     with matplotlib.rc_context({"svg.hashsalt": "jdc-bench", "svg.fonttype": "none", "font.size": 9}):
         for group in groups:

@@ -15,7 +15,7 @@ from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.coder import LATENT_LIMIT
 from jdcodec.entropy.tables import HYPER_LIMIT
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
-from jdcodec.model.inference import ANALYSIS_HALO, HYPER_HALO, MEAN_HALO, SYNTHESIS_HALO, Inference
+from jdcodec.model.inference import HYPER_HALO, MEAN_HALO, Inference
 
 #: Pixels that a window holds at most, halo included: the networks need about 60 bytes for each.
 WINDOW_PIXELS = 8_000_000
@@ -101,7 +101,7 @@ def symbols_to_picture(
         decoded = inference.reconstruct_latents(residual, z)
         y_hat[:, :, *window.core] = decoded[:, :, *window.inner()].cpu()
     pixels = np.empty((*size, 3), dtype)
-    for window in cover(*sites, align=_SITES, halo=SYNTHESIS_HALO, budget=budget):
+    for window in cover(*sites, align=_SITES, halo=inference.synthesis_halo, budget=budget):
         picture = inference.picture(y_hat[:, :, *window.outer].to(inference.device))
         picture = picture[0, :, *window.inner(LATENT_STRIDE)].permute(1, 2, 0)
         if gray:
@@ -122,7 +122,7 @@ def _latents(
 ) -> torch.Tensor:
     """Latents of the whole picture, (1, M, H/16, W/16) float32, on the CPU."""
     y = torch.empty(1, channels, coded[0] // LATENT_STRIDE, coded[1] // LATENT_STRIDE)
-    for window in cover(*coded, align=HYPER_STRIDE, halo=ANALYSIS_HALO, budget=window_pixels):
+    for window in cover(*coded, align=HYPER_STRIDE, halo=inference.analysis_halo, budget=window_pixels):
         x = inference.denoise(_picture(pixels, window, inference.device), strength)
         latents = inference.latents(x)
         rows, columns = (slice(s.start // LATENT_STRIDE, s.stop // LATENT_STRIDE) for s in window.core)
@@ -139,7 +139,8 @@ def _picture(pixels: NDArray[Any], window: Window, device: torch.device) -> torc
     if any(missing):
         cut = np.pad(cut, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
     largest = np.iinfo(cut.dtype).max
-    tensor = torch.from_numpy(np.ascontiguousarray(cut)).to(device).permute(2, 0, 1)[None]
+    # torch warns of arrays that it could not write to, as pictures from PIL are.
+    tensor = torch.from_numpy(np.require(cut, requirements=["C", "W"])).to(device).permute(2, 0, 1)[None]
     return tensor.float() / largest
 
 

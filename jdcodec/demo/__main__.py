@@ -198,8 +198,13 @@ def run(photo: Path | None, folder: Path, iso: int, seed: int, jdc: Codec) -> No
     photo: the user's, or None for the demo's own scene, photographed at `iso`. folder: a new or empty one, or
     that of an earlier run.
     """
+    import numpy as np
+
     from jdcodec.demo.compare import code, compare, to_uint8
 
+    # The first call loads the network. With a small picture it is out of the table's seconds, and a network
+    # that is missing shows before any file is written.
+    code(jdc, np.full((64, 64, 3), 128, np.uint8), QUALITIES[0], None)
     clean = None
     if photo is not None:
         # Before the folder: a photo that cannot be read leaves nothing behind.
@@ -216,8 +221,6 @@ def run(photo: Path | None, folder: Path, iso: int, seed: int, jdc: Codec) -> No
     noisy = to_uint8(pixels)
     _save_png(folder / "photo.png", noisy)
 
-    # The first call loads the network; a small picture first, so that the table's seconds are of coding.
-    code(jdc, pixels[:64, :64], QUALITIES[0], None)
     rows = compare(pixels, clean, jdc, QUALITIES)
     _save_coded(folder, rows)
     _save_comparison(folder / "comparison.png", noisy, rows[_SHOWN], clean)

@@ -146,7 +146,8 @@ def quantise_probabilities(probabilities: NDArray[np.float64]) -> NDArray[np.int
     share = np.maximum(probabilities, 0) / probabilities.sum()
     integers = 1 + np.floor(share * (total - n)).astype(np.int64)
     integers[int(np.argmax(integers))] += total - integers.sum()
-    return integers.astype(np.int32)
+    table: NDArray[np.int32] = integers.astype(np.int32)
+    return table
 
 
 def _check_frequencies(

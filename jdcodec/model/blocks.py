@@ -31,9 +31,14 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.mix_out(self.spatial(F.leaky_relu(self.mix_in(x), 0.1)))
+        x = _add(x, self.mix_out(self.spatial(F.leaky_relu(self.mix_in(x), 0.1))))
         value, gate = self.gate_in(x).chunk(2, dim=1)
-        return x + self.gate_out(value * F.hardsigmoid(gate))
+        return _add(x, self.gate_out(value * F.hardsigmoid(gate)))
+
+
+def _add(x: Tensor, update: Tensor) -> Tensor:
+    """x + update; in the place of `update` where no gradient needs it."""
+    return x + update if torch.is_grad_enabled() else update.add_(x)
 
 
 def stack(channels: int, count: int) -> nn.Sequential:
@@ -41,17 +46,14 @@ def stack(channels: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
 
 
-class Down(nn.Module):
-    """(B, c_in, H, W) to (B, c_out, H/factor, W/factor): unshuffle, then 1×1."""
+class Down(nn.Conv2d):
+    """(B, c_in, H, W) to (B, c_out, H/factor, W/factor): each output site sees its own patch.
+
+    The same map as unshuffle and 1×1 convolution, and two to three times as fast.
+    """
 
     def __init__(self, c_in: int, c_out: int, factor: int = 2) -> None:
-        super().__init__()
-        self.unshuffle = nn.PixelUnshuffle(factor)
-        self.mix = nn.Conv2d(c_in * factor**2, c_out, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.mix(self.unshuffle(x))
-        return out
+        super().__init__(c_in, c_out, factor, stride=factor)
 
 
 class Up(nn.Module):

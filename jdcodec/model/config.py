@@ -18,20 +18,26 @@ QUALITY_MIN = 1.0
 QUALITY_MAX = 8.0
 
 
+#: (channels, residual blocks) of a transform at one resolution.
+Stage = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Widths and depths of a joint denoising and compression network.
 
-    `stem_*` describe the denoiser at 1/2, 1/4 and 1/8 of the resolution. `patch` is the factor of the
-    encoder's first pixel unshuffle; `stages` holds (channels, blocks) for 1/patch and each halving
-    after it. The synthesis transform mirrors the analysis transform.
+    `stem_channels` and `stem_blocks` are those of the denoiser at 1/4 and 1/8 of the resolution (the
+    blocks at 1/4 twice, on the way in and out). A transform works at 1/patch of the resolution and at
+    each halving after it; `*_stages` go from fine to coarse for both.
     """
 
     name: str
-    stem_channels: tuple[int, int, int]
-    stem_blocks: tuple[int, int, int]
-    patch: int
-    stages: tuple[tuple[int, int], ...]
+    stem_channels: tuple[int, int]
+    stem_blocks: tuple[int, int]
+    analysis_patch: int
+    analysis_stages: tuple[Stage, ...]
+    synthesis_patch: int
+    synthesis_stages: tuple[Stage, ...]
     latent_channels: int
     hyper_channels: int
     hyper_width: int
@@ -45,17 +51,24 @@ class ModelConfig:
         names = {field.name for field in dataclasses.fields(cls)}
         if set(values) != names:
             raise ValueError(f"model configuration has fields {sorted(values)}, expected {sorted(names)}")
-        stem_channels, stem_blocks = tuple(values["stem_channels"]), tuple(values["stem_blocks"])
-        stages = tuple((int(channels), int(blocks)) for channels, blocks in values["stages"])
-        return cls(**{**values, "stem_channels": stem_channels, "stem_blocks": stem_blocks, "stages": stages})
+        pairs = {
+            name: (int(values[name][0]), int(values[name][1])) for name in ("stem_channels", "stem_blocks")
+        }
+        stages = {
+            name: tuple((int(channels), int(blocks)) for channels, blocks in values[name])
+            for name in ("analysis_stages", "synthesis_stages")
+        }
+        return cls(**{**values, **pairs, **stages})
 
 
 FAST = ModelConfig(
     name="fast",
-    stem_channels=(24, 48, 96),
-    stem_blocks=(1, 1, 4),
-    patch=4,
-    stages=((48, 1), (96, 2), (192, 4)),
+    stem_channels=(48, 96),
+    stem_blocks=(1, 4),
+    analysis_patch=8,
+    analysis_stages=((128, 2), (192, 3)),
+    synthesis_patch=4,
+    synthesis_stages=((48, 1), (96, 2), (192, 4)),
     latent_channels=320,
     hyper_channels=64,
     hyper_width=128,
@@ -63,10 +76,12 @@ FAST = ModelConfig(
 
 BEST = ModelConfig(
     name="best",
-    stem_channels=(32, 64, 128),
-    stem_blocks=(1, 2, 5),
-    patch=8,
-    stages=((256, 6),),
+    stem_channels=(64, 128),
+    stem_blocks=(2, 6),
+    analysis_patch=8,
+    analysis_stages=((256, 6),),
+    synthesis_patch=8,
+    synthesis_stages=((256, 8),),
     latent_channels=320,
     hyper_channels=128,
     hyper_width=256,

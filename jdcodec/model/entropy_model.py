@@ -8,6 +8,7 @@ coded is the rounded difference from the mean, so drift between devices cannot u
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,9 +31,30 @@ def straight_through_round(x: Tensor) -> Tensor:
     return x + (x.round() - x).detach()
 
 
-def straight_through_clamp(x: Tensor, low: float, high: float) -> Tensor:
-    """Clamp, with the gradient of the identity, so that what left the range finds back."""
-    return x + (x.clamp(low, high) - x).detach()
+class _Clamp(torch.autograd.Function):
+    """Clamp whose gradient passes inside the range, and outside it only where it leads back.
+
+    With the identity's gradient the thousands of latents at the lowest scale, each wanting a lower one
+    still, drove the hyperlatents to infinity within 700 steps.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.low, ctx.high = low, high
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
+        (x,), (grad,) = ctx.saved_tensors, grad_outputs
+        leads_away = ((x < ctx.low) & (grad > 0)) | ((x > ctx.high) & (grad < 0))
+        return grad.masked_fill(leads_away, 0.0), None, None
+
+
+def bounded(x: Tensor, low: float, high: float) -> Tensor:
+    """x clamped to low … high, differentiable such that what left the range finds back."""
+    clamped: Tensor = _Clamp.apply(x, low, high)  # type: ignore[no-untyped-call]
+    return clamped
 
 
 def checkerboard(height: int, width: int, device: torch.device) -> Tensor:

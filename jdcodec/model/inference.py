@@ -11,16 +11,36 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
+from .config import LATENT_STRIDE, ModelConfig, Stage
 from .entropy_model import checkerboard
 from .network import JointCodec
 
-#: Picture pixels beyond a window that can change what is inside it, rounded up to the latent stride.
-ANALYSIS_HALO = 160
 #: Latent sites beyond a window that can change its hyperlatents, and its means; multiples of 4.
 HYPER_HALO = 8
 MEAN_HALO = 8
-#: Latent sites beyond a window that can change its pixels.
-SYNTHESIS_HALO = 6
+
+
+def analysis_halo(config: ModelConfig) -> int:
+    """Pixels beyond a window that can change its latents: a multiple of the latent stride.
+
+    Each block reaches one site further, a patch to the end of its site.
+    """
+    at_quarter, at_eighth = config.stem_blocks
+    stem = 4 * 2 * at_quarter + 8 * at_eighth + 8
+    return _round_up(stem + _reach(config.analysis_patch, config.analysis_stages) + LATENT_STRIDE)
+
+
+def synthesis_halo(config: ModelConfig) -> int:
+    """Latent sites beyond a window that can change its pixels."""
+    return _round_up(_reach(config.synthesis_patch, config.synthesis_stages)) // LATENT_STRIDE
+
+
+def _reach(patch: int, stages: tuple[Stage, ...]) -> int:
+    return sum(patch * 2**index * blocks for index, (_, blocks) in enumerate(stages))
+
+
+def _round_up(pixels: int) -> int:
+    return -(-pixels // LATENT_STRIDE) * LATENT_STRIDE
 
 
 class Inference:
@@ -33,6 +53,8 @@ class Inference:
         self.network = network
         self.device = next(network.parameters()).device
         self.dtype = dtype
+        self.analysis_halo = analysis_halo(network.config)
+        self.synthesis_halo = synthesis_halo(network.config)
         self.t = torch.tensor([t], device=self.device)
         with torch.inference_mode():
             self.gain = network.gain(self.t).exp()
@@ -47,7 +69,8 @@ class Inference:
         if strength == 0:
             return x
         with self.precision():
-            return x - strength * self.network.denoiser(x).float()
+            noise: Tensor = self.network.denoiser(x).float()
+        return x - strength * noise
 
     @torch.inference_mode()
     def latents(self, x: Tensor) -> Tensor:
@@ -77,10 +100,12 @@ class Inference:
             y_anchors = (mean + residual / self.gain) * anchors
             mean = self.network.entropy.mean_of_others(features, y_anchors, self.t)
             residual += self._round(y, mean, coded & ~anchors, limit)
-        return residual.to(torch.int16)
+        symbols: Tensor = residual.to(torch.int16)
+        return symbols
 
     def _round(self, y: Tensor, mean: Tensor, coded: Tensor, limit: int) -> Tensor:
-        return ((y - mean) * self.gain).round_().clamp_(-limit, limit) * coded
+        rounded: Tensor = ((y - mean) * self.gain).round_().clamp_(-limit, limit) * coded
+        return rounded
 
     @torch.inference_mode()
     def reconstruct_latents(self, residual: Tensor, z: Tensor) -> Tensor:

@@ -14,9 +14,9 @@ from .entropy_model import (
     SCALE_LEVELS,
     SCALE_MIN,
     EntropyModel,
+    bounded,
     checkerboard,
     logistic_bits,
-    straight_through_clamp,
     straight_through_round,
 )
 from .quality import QualityGain
@@ -72,7 +72,7 @@ class JointCodec(nn.Module):
         hyper_bits = self.entropy.prior.bits(z + torch.rand_like(z) - 0.5, t)
         z_hat = straight_through_round(z)
         index = self.entropy.scale(z_hat, log_gain, t)
-        sigma = SCALE_MIN * torch.exp(LOG_SCALE_STEP * straight_through_clamp(index, 0.0, SCALE_LEVELS - 1.0))
+        sigma = SCALE_MIN * torch.exp(LOG_SCALE_STEP * bounded(index, 0.0, SCALE_LEVELS - 1.0))
 
         features = self.entropy.features(z_hat)
         anchors = checkerboard(y.shape[2], y.shape[3], y.device)

@@ -47,7 +47,8 @@ def opponent_dct_basis(count: int) -> Tensor:
 
 def _mix_channels(matrix: Tensor, x: Tensor) -> Tensor:
     """(M, C) times (B, C, H, W): a 1×1 convolution, as the matrix product that is fast in fp32."""
-    return torch.matmul(matrix, x.flatten(2)).unflatten(2, x.shape[2:])
+    batch, _, height, width = x.shape
+    return torch.matmul(matrix, x.flatten(2)).reshape(batch, -1, height, width)
 
 
 class AnalysisTransform(nn.Module):
@@ -55,16 +56,16 @@ class AnalysisTransform(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        widths = [channels for channels, _ in config.stages]
+        widths = [channels for channels, _ in config.analysis_stages]
         self.linear = nn.Parameter(opponent_dct_basis(config.latent_channels))
-        self.entry = Down(3, widths[0], config.patch)
-        self.stages = nn.ModuleList(stack(channels, blocks) for channels, blocks in config.stages)
+        self.entry = Down(3, widths[0], config.analysis_patch)
+        self.stages = nn.ModuleList(stack(channels, blocks) for channels, blocks in config.analysis_stages)
         self.modulations = nn.ModuleList(Modulation(channels) for channels in widths)
         self.downs = nn.ModuleList(Down(a, b) for a, b in pairwise(widths))
-        remaining = LATENT_STRIDE // (config.patch * 2 ** (len(widths) - 1))
+        remaining = LATENT_STRIDE // (config.analysis_patch * 2 ** (len(widths) - 1))
         self.head = Down(widths[-1], config.latent_channels, remaining)
-        nn.init.zeros_(self.head.mix.weight)
-        nn.init.zeros_(self.head.mix.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         centred = x - 0.5
@@ -75,7 +76,8 @@ class AnalysisTransform(nn.Module):
             h = stage(self.modulations[index](h, t))
             if index < len(self.downs):
                 h = self.downs[index](h)
-        return linear + self.head(h).float()
+        y: Tensor = linear + self.head(h).float()
+        return y
 
 
 class SynthesisTransform(nn.Module):
@@ -83,15 +85,15 @@ class SynthesisTransform(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        stages = config.stages[::-1]
+        stages = config.synthesis_stages[::-1]
         widths = [channels for channels, _ in stages]
         self.linear = nn.Parameter(opponent_dct_basis(config.latent_channels).T.contiguous())
-        remaining = LATENT_STRIDE // (config.patch * 2 ** (len(widths) - 1))
+        remaining = LATENT_STRIDE // (config.synthesis_patch * 2 ** (len(widths) - 1))
         self.entry = Up(config.latent_channels, widths[0], remaining)
         self.stages = nn.ModuleList(stack(channels, blocks) for channels, blocks in stages)
         self.modulations = nn.ModuleList(Modulation(channels) for channels in widths)
         self.ups = nn.ModuleList(Up(a, b) for a, b in pairwise(widths))
-        self.head = Up(widths[-1], 3, config.patch)
+        self.head = Up(widths[-1], 3, config.synthesis_patch)
         nn.init.zeros_(self.head.mix.weight)
         nn.init.zeros_(self.head.mix.bias)  # type: ignore[arg-type]
 
@@ -103,4 +105,5 @@ class SynthesisTransform(nn.Module):
             h = stage(self.modulations[index](h, t))
             if index < len(self.ups):
                 h = self.ups[index](h)
-        return linear + self.head(h).float() + 0.5
+        x: Tensor = linear + self.head(h).float() + 0.5
+        return x

@@ -87,7 +87,7 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
                 raster = deep_raster(data, image) or raster_at_hand(image)
                 # Metadata may follow the pixels in a PNG, so it is read after them.
                 return with_metadata(raster, image, image.info.get("exif"), _notes(data, image))
-    except JdcError:
+    except (JdcError, MemoryError):
         raise
     except Exception as error:
         # On hostile bytes Pillow raises nearly every built-in exception, SyntaxError included.
@@ -154,18 +154,19 @@ def deep_raster(data: bytes, image: ImageFile.ImageFile) -> Raster | None:
     if not image.tile or image.format not in ("PNG", "TIFF"):
         return None
     raw_mode = _raw_mode(image.tile[0])
-    image.load()
     if raw_mode == "LA;16B":
         # Four bytes a pixel, which arrive unchanged as 8-bit RGBA.
-        pairs = _decode_as(data, image, "RGBA")
+        pairs = _unpacked(image, "RGBA")
         return Raster(pairs.view(">u2").astype(np.uint16), "GRAY", has_alpha=True)
     layout, order = raw_mode[:-1], raw_mode[-1]
     if layout not in _DEEP_COLOUR:
         return None
     space, has_alpha = _DEEP_COLOUR[layout]
     # Pillow would divide by alpha at 8 bits; it is done here at 16.
-    unpacked = layout.replace("a", "A")
-    first, second = _decode_as(data, image, unpacked + "B"), _decode_as(data, image, unpacked + "L")
+    straight = layout.replace("a", "A")
+    first = _unpacked(image, straight + "B")
+    with open_image(data, str(image.format)) as again:
+        second = _unpacked(again, straight + "L")
     # libtiff hands the samples out in this machine's order ("N").
     big_endian = order == "B" or (order == "N" and sys.byteorder == "big")
     high, low = (first, second) if big_endian else (second, first)
@@ -178,16 +179,13 @@ def _raw_mode(tile: Any) -> str:
     return str(tile.args if isinstance(tile.args, str) else tile.args[0])
 
 
-def _with_raw_mode(tile: Any, raw_mode: str) -> Any:
-    """The same tile with its samples laid out in another way."""
-    return tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:]))
-
-
-def _decode_as(data: bytes, image: Image.Image, raw_mode: str) -> NDArray[np.uint8]:
-    """Decode a file anew, its samples unpacked in another way."""
-    with open_image(data, str(image.format)) as again:
-        again.tile = [_with_raw_mode(tile, raw_mode) for tile in again.tile]
-        return np.array(again)
+def _unpacked(image: ImageFile.ImageFile, raw_mode: str) -> NDArray[np.uint8]:
+    """Decode an image with its samples taken to be laid out in another way."""
+    image.tile = [
+        tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *(tile.args or ())[1:]))
+        for tile in image.tile
+    ]
+    return np.array(image)
 
 
 def _with_transparent_colour(raster: Raster, image: Image.Image) -> Raster:

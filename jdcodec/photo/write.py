@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import struct
-import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from jdcodec.atomic import atomic_output
-from jdcodec.errors import OutputError, PhotoError
+from jdcodec.errors import PhotoError
 from jdcodec.photo import exif as exif_block
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class _Metadata:
 
 
 def write_photo(
-    path: str | Path | None,
+    path: str | Path,
     pixels: Pixels,
     *,
     format: str | None = None,
@@ -64,28 +63,25 @@ def write_photo(
     icc: bytes | None = None,
     force: bool = False,
 ) -> None:
-    """Write an image file, whole or not at all; `path` None is standard output.
+    """Write an image file, whole or not at all.
 
-    format: "png", "tiff", "jpeg", "webp", "avif" or "ppm"; by default what the path's ending says, and PNG
-    on standard output. The rest is as in `encode_image`. Raises `PhotoError` as that does, and
-    `OutputError` where the file exists and `force` is not set, or cannot be written.
+    format: by default what the path's ending says. The rest is as in `encode_image`. Raises `PhotoError`
+    as that does, and `OutputError` where the file exists and `force` is not set, or cannot be written.
     """
-    name = format or (Path(path).suffix if path is not None else "png")
     try:
         data = encode_image(
-            pixels, format=name, bit_depth=bit_depth, quality=quality, exif=exif, xmp=xmp, icc=icc
+            pixels,
+            format=format or Path(path).suffix,
+            bit_depth=bit_depth,
+            quality=quality,
+            exif=exif,
+            xmp=xmp,
+            icc=icc,
         )
     except PhotoError as error:
-        raise PhotoError(f"{path or 'standard output'}: {error}") from error
-    if path is not None:
-        with atomic_output(path, force=force) as file:
-            file.write(data)
-        return
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        raise OutputError(f"standard output: cannot be written: {error.strerror}") from error
+        raise PhotoError(f"{path}: {error}") from error
+    with atomic_output(path, force=force) as file:
+        file.write(data)
 
 
 def encode_image(

@@ -210,7 +210,8 @@ def _blend(counts: NDArray[np.float64], density: NDArray[np.float64]) -> NDArray
     if np.allclose(density[:-1], density[-2::-1]):
         symbols = 0.5 * (symbols + symbols[::-1])
     blended: NDArray[np.float64] = np.concatenate((symbols, escape)) + _PRIOR_WEIGHT * density / density.sum()
-    return blended / blended.sum()
+    share: NDArray[np.float64] = blended / blended.sum()
+    return share
 
 
 def export_checkpoint(

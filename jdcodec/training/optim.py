@@ -56,7 +56,8 @@ def _orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     for _ in range(iterations):
         gram = x @ x.mT
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x if wide else x.mT
+    orthogonal: Tensor = x if wide else x.mT
+    return orthogonal
 
 
 def _is_hidden_matrix(parameter: nn.Parameter) -> bool:

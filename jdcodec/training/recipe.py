@@ -96,7 +96,8 @@ def _build(kind: type[Any], where: str, values: Any) -> Any:
     for key, value in values.items():
         if key not in fields:
             raise TrainingError(f"recipe {where}: unknown key {key!r}; known are {', '.join(fields)}")
-        wanted = {"str": str, "int": int, "float": (int, float)}.get(str(fields[key].type))
+        kinds: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float)}
+        wanted = kinds.get(str(fields[key].type))
         if wanted is not None and (not isinstance(value, wanted) or isinstance(value, bool)):
             raise TrainingError(f"recipe {where}: {key} must be of type {fields[key].type}, not {value!r}")
     try:

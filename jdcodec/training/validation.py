@@ -47,7 +47,7 @@ class Validation:
 
     def _rate_and_mse(self, model: JointCodec, pictures: Tensor, position: float) -> tuple[Tensor, Tensor]:
         rates, errors = [], []
-        for picture, clean in zip(pictures.split(4), self.clean.split(4)):
+        for picture, clean in zip(torch.split(pictures, 4), torch.split(self.clean, 4)):
             ones = torch.ones(len(picture), device=picture.device)
             with torch.autocast(picture.device.type, dtype=torch.bfloat16):
                 out = model(picture, ones, position * ones)
@@ -58,7 +58,7 @@ class Validation:
 
     def _stem_mse(self, model: JointCodec, pictures: Tensor) -> Tensor:
         errors = []
-        for picture, clean in zip(pictures.split(4), self.clean.split(4)):
+        for picture, clean in zip(torch.split(pictures, 4), torch.split(self.clean, 4)):
             with torch.autocast(picture.device.type, dtype=torch.bfloat16):
                 denoised = picture - model.denoiser(picture).float()
             errors.append((denoised - clean).square().mean((1, 2, 3)))

@@ -6,7 +6,7 @@ import struct
 import tracemalloc
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jdcodec.container import JdcFile, TileState, parse, scan
@@ -18,6 +18,9 @@ from .samples import END, EXIF, HEAD, SMALL, START, TILES, XMP, section
 # Every byte of a file warrants at most so many bytes of Python objects (a tile of 20 bytes, listed).
 MEMORY_PER_BYTE = 100
 MEMORY = 200_000
+
+# A busy machine is no failure.
+FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 types = st.sampled_from([b"Head", b"exif", b"xmpd", b"iccp", b"grai", b"Tile", b"Tend", b"zzzz", b"Zzzz"])
 lengths = st.one_of(st.integers(0, 100), st.sampled_from([2**16, 2**31, 2**32 - 1]))
@@ -73,7 +76,7 @@ def outcome(read: Callable[[bytes], JdcFile], data: bytes) -> JdcFile | tuple[ty
         return type(error), str(error)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(FUZZ, max_examples=600)
 @given(hostile_bytes)
 def test_parse_reader_and_scan_agree(data: bytes) -> None:
     parsed = outcome(parse, data)
@@ -93,7 +96,7 @@ def test_parse_reader_and_scan_agree(data: bytes) -> None:
         )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(FUZZ, max_examples=300)
 @given(mutated())
 def test_scan_never_takes_a_wrong_tile_for_an_intact_one(data: bytes) -> None:
     try:
@@ -108,7 +111,7 @@ def test_scan_never_takes_a_wrong_tile_for_an_intact_one(data: bytes) -> None:
             assert tile.problem
 
 
-@settings(max_examples=150, deadline=None)
+@settings(FUZZ, max_examples=150)
 @given(hostile_bytes)
 def test_memory_is_bounded_by_the_size_of_the_file(data: bytes) -> None:
     readers: list[Callable[[bytes], object]] = [parse, samples.read_all, scan]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from jdcodec.demo import __main__ as demo
 from jdcodec.demo.compare import Codec, pillow_codec
+from jdcodec.errors import ModelError
 
 OUTPUTS = {
     "about-these-files.txt",
@@ -125,6 +126,18 @@ def test_a_truncated_raw_is_one_line(folder: Path, tmp_path: Path, capfd: pytest
         raw.write_bytes(data[:length])
         assert demo.main(["--photo", str(raw), "--output", str(folder)]) == 1, length
         assert capfd.readouterr().err.count("\n") == 1, length
+
+
+def test_a_network_that_is_missing_is_one_line_and_no_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def encode(pixels: np.ndarray, quality: float) -> bytes:
+        raise ModelError("no weights for model 'fast'")
+
+    monkeypatch.setattr(demo, "jdc_codec", lambda: Codec("jdc", encode, lambda data: data))
+    assert demo.main(["--output", str(folder)]) == 1
+    assert capsys.readouterr().err == "demo: no weights for model 'fast'\n"
+    assert not folder.exists()
 
 
 def test_a_folder_with_other_files_is_left_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,11 +88,13 @@ function drawTable() {
 function drawVerdict() {
   const cards = names.slice(1).map((codec) => {
     const rate = difference("bd_rate", codec, first);
-    if (!rate) return html("li", {}, html("b", {}, "–"), html("span", {}, `no curve of ${codec}`));
-    if (rate.value === null) return html("li", {}, html("b", {}, "–"), html("span", {}, `${codec}: ${rate.why}`));
+    if (!rate || rate.value === null)
+      return html("li", {}, html("b", {}, "–"), html("span", {}, `${titles[codec]}: ${rate ? rate.why : "no curve"}`));
     const text = `${Math.abs(rate.value).toFixed(0)} % ${rate.value < 0 ? "fewer" : "more"} bits`;
-    return html("li", {}, html("b", {}, text), html("span", {}, `${first} than ${titles[codec]}`));
+    return html("li", {}, html("b", {}, text), html("span", {}, `than ${titles[codec]}`));
   });
+  const measure = data.measures[chosen.measure].split(" (")[0];
+  byId("verdict-heading").textContent = cards.length ? `At equal ${measure}, ${titles[first]} needs` : "";
   byId("verdict").replaceChildren(...cards);
 }
 
