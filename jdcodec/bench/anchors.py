@@ -70,6 +70,8 @@ def _anchor(curve: dict[str, Any]) -> Anchor:
 
 
 def _numbers(values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        raise TypeError("not a list")
     numbers = tuple(float(value) for value in values)
     if not all(map(math.isfinite, numbers)):
         raise ValueError("a number is not finite")

@@ -93,13 +93,13 @@ def _denoise(pixels: Pixels, model: str, device: str) -> Pixels:
     from jdcodec.codec.weights import find_model
     from jdcodec.codec.windows import cover
     from jdcodec.model.config import LATENT_STRIDE
-    from jdcodec.model.inference import ANALYSIS_HALO
 
     inference = start_inference(find_model(model), SCALE.best, device=device)
     beyond = [(0, -side % LATENT_STRIDE) for side in pixels.shape[:2]]
     padded = np.pad(pixels, (*beyond, (0, 0)), mode="edge")
     denoised = np.empty_like(padded)
-    for window in cover(*padded.shape[:2], align=LATENT_STRIDE, halo=ANALYSIS_HALO, budget=WINDOW_PIXELS):
+    halo = inference.analysis_halo
+    for window in cover(*padded.shape[:2], align=LATENT_STRIDE, halo=halo, budget=WINDOW_PIXELS):
         x = torch.from_numpy(np.ascontiguousarray(padded[window.outer])).to(inference.device)
         clean = inference.denoise(x.permute(2, 0, 1)[None].float() / 255, 1.0)[0].permute(1, 2, 0)
         levels = (clean.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()

@@ -76,5 +76,9 @@ def _one(name: str, codecs: dict[str, Codec], denoisers: dict[str, Denoiser], ch
 
 def _unknown(what: str, name: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    hint = (
+        f"did you mean {ALIASES.get(near[0], near[0])}?"
+        if near
+        else f"known: {', '.join(name for name in known if name not in ALIASES)}"
+    )
     return f"unknown {what} {name!r}: {hint}"

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,6 +21,9 @@ POINTS = "points.jsonl"
 RESULTS = "results.json"
 FORMAT = "jdc-bench"
 VERSION = 1
+
+_REQUIRED = ("image", "codec", "quality", "digest", "version", "command")
+_TEXTS = ("image", "codec", "digest", "version", "command", "error")
 
 
 @dataclass(frozen=True)
@@ -110,16 +113,22 @@ def _line(point: Point) -> str:
 
 def _parse(text: str, path: Path) -> list[Point]:
     """The points of a `points.jsonl`; an unfinished last line, left by a killed run, is dropped."""
-    known = {field.name for field in fields(Point)}
     points = []
     for number, line in enumerate(text.split("\n")[:-1], 1):
         try:
-            entry = json.loads(line)
-            if not isinstance(entry, dict) or not entry.keys() <= known:
-                raise ValueError("not a point")
-            points.append(Point(**entry))
-        except (ValueError, TypeError) as error:
+            points.append(_point(json.loads(line)))
+        except (ValueError, TypeError, RecursionError) as error:
             raise JdcError(
                 f"{path}, line {number}: not a point of jdc bench; --force starts again"
             ) from error
     return points
+
+
+def _point(entry: Any) -> Point:
+    """A point from JSON; raises TypeError or ValueError for anything else."""
+    point = Point(**entry)
+    for name, value in entry.items():
+        kinds = str if name in _TEXTS else (int, float)
+        if not isinstance(value, kinds) and (value is not None or name in _REQUIRED):
+            raise TypeError(f"{name} is {value!r}")
+    return point

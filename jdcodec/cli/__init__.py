@@ -14,6 +14,7 @@ from jdcodec.cli.decode import decode
 from jdcodec.cli.encode import encode
 from jdcodec.cli.info import info
 from jdcodec.cli.train import train
+from jdcodec.cli.verify import verify
 from jdcodec.errors import JdcError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(encode)
 app.command()(decode)
 app.command()(info)
+app.command()(verify)
 app.command()(train)
 
 

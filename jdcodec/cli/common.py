@@ -151,6 +151,23 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
+def keep_freed_memory() -> None:
+    """Let the C library reuse large blocks instead of returning each to the system.
+
+    Networks allocate and free blocks of many megabytes; getting fresh zeroed pages for each took a
+    tenth of the time of a 12-megapixel photo. Only glibc has this setting; elsewhere nothing happens.
+    """
+    import ctypes
+
+    m_trim_threshold, m_mmap_threshold = -1, -3
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return
+    mallopt(m_mmap_threshold, 1 << 30)
+    mallopt(m_trim_threshold, 1 << 30)
+
+
 def read_input(source: str) -> bytes:
     """All bytes of a file or of standard input; raises PhotoError."""
     try:

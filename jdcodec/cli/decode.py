@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import typer
 
@@ -14,8 +18,10 @@ from jdcodec.cli import common
 from jdcodec.cli.common import STANDARD, Job
 
 if TYPE_CHECKING:
-    from jdcodec.codec.decoder import DecodeSettings
+    from jdcodec.codec.picture import Picture, Reading
 
+_PART = "Part of the picture"
+_DAMAGE = "Damage"
 _MACHINE = "Machine"
 
 
@@ -28,6 +34,16 @@ class ImageFormat(StrEnum):
     webp = "webp"
     avif = "avif"
     ppm = "ppm"
+
+
+class Scale(StrEnum):
+    """How many times smaller in each direction."""
+
+    whole = "1"
+    half = "2"
+    quarter = "4"
+    eighth = "8"
+    sixteenth = "16"
 
 
 class BitDepth(StrEnum):
@@ -55,6 +71,22 @@ def decode(
     recursive: bool = typer.Option(False, "-r", "--recursive", help="Read folders below folders too."),
     as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each file."),
     quiet: bool = typer.Option(False, "--quiet", help="Print errors only."),
+    region: str | None = typer.Option(
+        None,
+        "--region",
+        metavar="X,Y,W,H",
+        help="Only this rectangle, in pixels of the whole picture.",
+        rich_help_panel=_PART,
+    ),
+    scale: Scale = typer.Option(
+        Scale.whole, "--scale", help="A preview so many times smaller: fast.", rich_help_panel=_PART
+    ),
+    salvage: bool = typer.Option(
+        False,
+        "--salvage",
+        help="Write what is undamaged of a damaged file, hatch the rest, and exit with status 1.",
+        rich_help_panel=_DAMAGE,
+    ),
     model: list[str] = typer.Option(
         [], "--model", help="Weights file to look in before the shipped ones.", rich_help_panel=_MACHINE
     ),
@@ -68,21 +100,32 @@ def decode(
     jdc decode photo.jdc -o photo.png
     """
     from jdcodec.codec.decoder import DecodeSettings
+    from jdcodec.codec.picture import Reading
+    from jdcodec.codec.region import Region, View
+    from jdcodec.errors import DamagedError, JdcError
 
     suffix = f".{format.value}" if format is not None else ".png"
+    common.keep_freed_memory()
     jobs = common.plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
     deep = bits is BitDepth.sixteen
     settings = DecodeSettings("uint16" if deep else "uint8", device, precision, tuple(model))
+    try:
+        view = View(Region.parse(region) if region is not None else None, int(scale))
+    except JdcError as error:
+        raise typer.BadParameter(str(error), param_hint="--region") from error
+    reading = Reading(settings, view, salvage)
     writing = _Writing(format.value if format else None, 16 if deep else 8, image_quality, force)
 
     def work(job: Job) -> None:
-        figures = _decode_one(job, settings, writing)
+        figures = _decode_one(job, reading, writing)
         to_stdout = job.target == STANDARD
         if as_json and not to_stdout:
             typer.echo(json.dumps(figures, ensure_ascii=False))
         elif not quiet:
             size = f"{figures['width']} × {figures['height']}"
             typer.echo(f"{job.target}: {size}, {figures['seconds']:.1f} s", err=to_stdout)
+        if "damage" in figures:
+            raise DamagedError(f"{common.source_name(job.source)}: {figures['damage']}")
 
     common.run_jobs(jobs, work, quiet=quiet or as_json)
 
@@ -97,49 +140,59 @@ class _Writing:
     force: bool
 
 
-def _decode_one(job: Job, settings: DecodeSettings, writing: _Writing) -> dict[str, Any]:
+def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]:
     """Decode one file; returns what there is to say about it."""
     from jdcodec.atomic import check_output
-    from jdcodec.codec.decoder import decode_file
-    from jdcodec.container import parse
-    from jdcodec.errors import JdcError
     from jdcodec.photo import encode_image, write_photo
 
     if job.target != STANDARD:
         check_output(job.target, force=writing.force)
     started = time.perf_counter()
-    try:
-        file = parse(common.read_input(job.source), settings.limits)
-        pixels = decode_file(file, settings)
-    except JdcError as error:
-        name = common.source_name(job.source)
-        raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from error
+    picture = _read(job.source, reading)
     seconds = time.perf_counter() - started
-    metadata = file.metadata
-    extras = {"exif": metadata.exif, "xmp": metadata.xmp, "icc": metadata.icc}
+    options: dict[str, Any] = {
+        "bit_depth": writing.bit_depth,
+        "quality": writing.quality,
+        "exif": picture.metadata.exif,
+        "xmp": picture.metadata.xmp,
+        "icc": picture.metadata.icc,
+    }
     if job.target == STANDARD:
-        data = encode_image(
-            pixels,
-            format=writing.format or "png",
-            bit_depth=writing.bit_depth,
-            quality=writing.quality,
-            **extras,
-        )
-        common.write_standard_output(data)
+        common.write_standard_output(encode_image(picture.pixels, format=writing.format or "png", **options))
     else:
-        write_photo(
-            job.target,
-            pixels,
-            format=writing.format,
-            bit_depth=writing.bit_depth,
-            quality=writing.quality,
-            force=writing.force,
-            **extras,
-        )
-    return {
+        write_photo(job.target, picture.pixels, format=writing.format, force=writing.force, **options)
+    figures = {
         "input": job.source,
         "output": job.target,
-        "width": file.header.width,
-        "height": file.header.height,
+        "width": picture.pixels.shape[1],
+        "height": picture.pixels.shape[0],
         "seconds": round(seconds, 3),
     }
+    return figures | ({"damage": picture.damage} if picture.damage else {})
+
+
+def _read(source: str, reading: Reading) -> Picture:
+    from jdcodec.codec.picture import read_picture
+    from jdcodec.errors import JdcError
+
+    try:
+        with _opened(source) as file:
+            return read_picture(file, reading)
+    except JdcError as error:
+        name = common.source_name(source)
+        raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from error
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[BinaryIO]:
+    """The bytes of a file or of standard input, seekable; raises PhotoError."""
+    from jdcodec.errors import PhotoError
+
+    if source == STANDARD:
+        yield io.BytesIO(common.read_input(source))
+        return
+    try:
+        with Path(source).open("rb") as file:
+            yield file if file.seekable() else io.BytesIO(file.read())
+    except OSError as error:
+        raise PhotoError(f"{source}: {error.strerror}") from error

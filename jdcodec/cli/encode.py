@@ -67,6 +67,7 @@ def encode(
     from jdcodec.codec.encoder import EncodeSettings
     from jdcodec.photo import ReadOptions
 
+    common.keep_freed_memory()
     jobs = common.plan_jobs(photos, output, suffix=".jdc", endings=common.PHOTO_ENDINGS, recursive=recursive)
     settings = EncodeSettings(quality, denoise, model, device, precision)
     options = ReadOptions(white_balance.value, exposure, auto_brighten)

@@ -17,9 +17,9 @@ from jdcodec.errors import DamagedError, JdcError
 from jdcodec.model.config import HYPER_STRIDE
 
 if TYPE_CHECKING:
-    from jdcodec.codec.symbols import Symbols
+    from jdcodec.codec.symbols import PixelType, Symbols
 
-_DTYPES: dict[str, type[np.uint8] | type[np.uint16] | type[np.float32]] = {
+_DTYPES: dict[str, PixelType] = {
     "uint8": np.uint8,
     "uint16": np.uint16,
     "float32": np.float32,
@@ -40,6 +40,11 @@ class DecodeSettings:
         if self.dtype not in _DTYPES:
             raise JdcError(f"dtype must be one of {', '.join(_DTYPES)}, not {self.dtype!r}")
 
+    @property
+    def pixel_type(self) -> PixelType:
+        """`dtype` as numpy has it."""
+        return _DTYPES[self.dtype]
+
 
 def decode_bytes(data: bytes | memoryview, settings: DecodeSettings) -> NDArray[Any]:
     """Decode a file's bytes to pixels (H, W, 3), sRGB; raises JdcError."""
@@ -57,7 +62,7 @@ def decode_file(file: JdcFile, settings: DecodeSettings) -> NDArray[Any]:
         weights, file.header.quality, device=settings.device, precision=settings.precision
     )
     size = (file.header.height, file.header.width)
-    return symbols_to_picture(symbols, inference, size, _DTYPES[settings.dtype], gray=file.header.gray)
+    return symbols_to_picture(symbols, inference, size, settings.pixel_type, gray=file.header.gray)
 
 
 def decode_symbols(file: JdcFile, weights: Weights) -> Symbols:

@@ -18,7 +18,10 @@ from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from jdcodec.model.inference import HYPER_HALO, MEAN_HALO, Inference
 
 #: Pixels that a window holds at most, halo included: the networks need about 60 bytes for each.
-WINDOW_PIXELS = 8_000_000
+WINDOW_PIXELS = 5_000_000
+
+#: What pixels are delivered as: integers over their full range, or floats from 0 to 1.
+PixelType = type[np.uint8] | type[np.uint16] | type[np.float32]
 
 _SITES = HYPER_STRIDE // LATENT_STRIDE
 
@@ -83,7 +86,7 @@ def symbols_to_picture(
     symbols: Symbols,
     inference: Inference,
     size: tuple[int, int],
-    dtype: type[np.uint8] | type[np.uint16] | type[np.float32],
+    dtype: PixelType,
     *,
     gray: bool = False,
     window_pixels: int = WINDOW_PIXELS,
@@ -92,23 +95,49 @@ def symbols_to_picture(
 
     `gray`: the three channels are averaged, so that a gray photo comes back without a tint.
     """
-    sites = symbols.y.shape[1:]
-    budget = window_pixels // LATENT_STRIDE**2
+    y_hat = symbols_to_latents(symbols, inference, window_pixels=window_pixels)
+    return latents_to_picture(y_hat, inference, size, dtype, gray=gray, window_pixels=window_pixels)
+
+
+def symbols_to_latents(
+    symbols: Symbols, inference: Inference, *, window_pixels: int = WINDOW_PIXELS
+) -> torch.Tensor:
+    """Symbols to decoded latents (1, M, h, w) float32, on the CPU.
+
+    Where the symbols are a part of a picture's, latents within MEAN_HALO of its cut edges are not exact.
+    """
     y_hat = torch.empty(1, *symbols.y.shape, dtype=torch.float32)
-    for window in cover(*sites, align=_SITES, halo=MEAN_HALO, budget=budget):
+    budget = window_pixels // LATENT_STRIDE**2
+    for window in cover(*y_hat.shape[2:], align=_SITES, halo=MEAN_HALO, budget=budget):
         residual = torch.from_numpy(symbols.y[:, *window.outer])[None].to(inference.device)
         z = torch.from_numpy(symbols.z[:, *_coarser(window.outer)])[None].to(inference.device)
         decoded = inference.reconstruct_latents(residual, z)
         y_hat[:, :, *window.core] = decoded[:, :, *window.inner()].cpu()
+    return y_hat
+
+
+def latents_to_picture(
+    y_hat: torch.Tensor,
+    inference: Inference,
+    size: tuple[int, int],
+    dtype: PixelType,
+    *,
+    gray: bool = False,
+    window_pixels: int = WINDOW_PIXELS,
+) -> NDArray[Any]:
+    """Decoded latents (1, M, h, w) to pixels (height, width, 3) of `dtype`, at most 16 h × 16 w.
+
+    Where the latents are a part of a picture's, pixels within the synthesis halo of its cut edges are not
+    exact.
+    """
     pixels = np.empty((*size, 3), dtype)
-    for window in cover(*sites, align=_SITES, halo=inference.synthesis_halo, budget=budget):
+    budget = window_pixels // LATENT_STRIDE**2
+    for window in cover(*y_hat.shape[2:], align=_SITES, halo=inference.synthesis_halo, budget=budget):
         picture = inference.picture(y_hat[:, :, *window.outer].to(inference.device))
-        picture = picture[0, :, *window.inner(LATENT_STRIDE)].permute(1, 2, 0)
-        if gray:
-            picture = picture.mean(2, keepdim=True).expand(-1, -1, 3)
         rows, columns = (slice(s.start * LATENT_STRIDE, s.stop * LATENT_STRIDE) for s in window.core)
         target = pixels[rows, columns]
-        target[:] = _quantise(picture, dtype)[: target.shape[0], : target.shape[1]]
+        levels = to_levels(picture[:, :, *window.inner(LATENT_STRIDE)], dtype, gray=gray)
+        target[:] = levels[: target.shape[0], : target.shape[1]]
     return pixels
 
 
@@ -141,15 +170,20 @@ def _picture(pixels: NDArray[Any], window: Window, device: torch.device) -> torc
     largest = np.iinfo(cut.dtype).max
     # torch warns of arrays that it could not write to, as pictures from PIL are.
     tensor = torch.from_numpy(np.require(cut, requirements=["C", "W"])).to(device).permute(2, 0, 1)[None]
-    return tensor.float() / largest
+    # Planes, not pixels: what is done at full resolution is element-wise with the denoiser's output.
+    return tensor.float().contiguous() / largest
 
 
-def _quantise(picture: torch.Tensor, dtype: type[np.generic]) -> NDArray[Any]:
+def to_levels(picture: torch.Tensor, dtype: PixelType, *, gray: bool) -> NDArray[Any]:
+    """A picture (1, 3, h, w) in [0, 1] to pixels (h, w, 3) of `dtype`; `gray` averages the channels."""
+    channels_last = picture[0].permute(1, 2, 0)
+    if gray:
+        channels_last = channels_last.mean(2, keepdim=True).expand(-1, -1, 3)
     if dtype is np.float32:
-        floats: NDArray[Any] = picture.cpu().numpy()
+        floats: NDArray[Any] = channels_last.cpu().numpy()
         return floats
     largest = int(np.iinfo(dtype).max)  # type: ignore[type-var]
-    scaled = (picture * largest).round_()
+    scaled = (channels_last * largest).round_()
     levels: NDArray[Any] = scaled.to(torch.uint8 if largest == 255 else torch.int32).cpu().numpy()
     return levels.astype(dtype, copy=False)
 

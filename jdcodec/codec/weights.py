@@ -113,8 +113,8 @@ def build_network(weights: Weights, device: torch.device) -> JointCodec:
     from jdcodec.model.network import JointCodec
 
     state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.network.items()}
-    with torch.device("meta"):
-        network = JointCodec(weights.config)
+    # Not on the meta device: its first use imports a second of compiler machinery.
+    network = JointCodec(weights.config)
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:

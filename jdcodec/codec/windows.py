@@ -65,18 +65,21 @@ def cover(height: int, width: int, *, align: int, halo: int, budget: int) -> Ite
 
 def _best_split(height: int, width: int, align: int, halo: int, budget: int) -> tuple[int, int]:
     """(rows, columns) of windows: fits the budget with the least total area, halos included."""
-    best, least = (1, 1), math.inf
-    for columns in range(1, math.ceil(width / align) + 1):
+    most_columns = math.ceil(width / align)
+    best, least = (math.ceil(height / align), most_columns), math.inf
+    for columns in range(1, most_columns + 1):
         inner_width = min(width, _length(width, columns, align) + (2 * halo if columns > 1 else 0))
         longest = budget // inner_width
         rows = 1
         if longest < height:
-            core = max(align, (longest - 2 * halo) // align * align)
+            core = (longest - 2 * halo) // align * align
+            if core < align:
+                continue
             rows = math.ceil(height / core)
         total = (height + 2 * halo * (rows - 1)) * (width + 2 * halo * (columns - 1))
-        if total < least and (inner_width <= budget):
+        if total < least:
             best, least = (rows, columns), total
-        if columns > 1 and rows == 1:
+        if rows == 1:
             break
     return best
 

@@ -60,12 +60,17 @@ def decode_tile(
     """
     from constriction import stream
 
-    words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
-    if not len(words):  # the coder writes nothing for symbols that cost nothing
-        words = np.zeros(1, dtype=np.uint32)
     try:
+        words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
+        if not len(words):  # the coder writes nothing for symbols that cost nothing
+            words = np.zeros(1, dtype=np.uint32)
         return _decode_symbols(stream.queue.RangeDecoder(words), tables, hyper_shape, quality_step)
-    except (AssertionError, ValueError) as error:
+    except (AssertionError, KeyError, ValueError) as error:
+        raise DamagedError(f"the entropy-coded data is damaged: {error}") from error
+    except BaseException as error:
+        # What Rust code panics with is no Exception, and has no public name to catch it by.
+        if type(error).__name__ != "PanicException":
+            raise
         raise DamagedError(f"the entropy-coded data is damaged: {error}") from error
 
 

@@ -27,6 +27,9 @@ ANCHORS = 8
 #: Hyperlatents lie in −HYPER_LIMIT … HYPER_LIMIT, so that they are int8 operands.
 HYPER_LIMIT = 127
 
+#: Half width of a latent table at most; that of a hyperlatent table is at most HYPER_LIMIT.
+_LARGEST_HALF_WIDTH = 4096
+
 #: Fractional bits of the scale index's affine map.
 AFFINE_BITS = 16
 
@@ -86,8 +89,11 @@ class EntropyTables:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def _check(self) -> None:
-        if self.scale_weight.ndim != 2 or self.quality_offset.shape[:1] != (ANCHORS,):
+        axes = (self.scale_weight.ndim, self.quality_offset.ndim)
+        if axes != (2, 2) or len(self.quality_offset) != ANCHORS:
             raise ModelError("entropy tables: scale_weight must have 2 axes and quality_offset 8 rows")
+        if not self.latent_channels or not self.hyper_channels:
+            raise ModelError("entropy tables: there must be at least 1 channel of latents and hyperlatents")
         rows = 16 * self.latent_channels
         if self.scale_weight.shape[0] != rows or {
             self.scale_multiplier.shape,
@@ -97,10 +103,12 @@ class EntropyTables:
         largest = np.abs(self.scale_weight.astype(np.int64)).sum(axis=1).max(initial=0) * HYPER_LIMIT
         if largest >= _EXACT_FLOAT32:
             raise ModelError(f"entropy tables: a scale sum can reach {largest}, beyond exact float32")
-        _check_frequencies("latent", self.latent_half_width, LEVELS, self.latent_frequency[None], skip=1)
+        _check_half_widths("latent", self.latent_half_width, LEVELS, _LARGEST_HALF_WIDTH)
+        _check_frequencies("latent", self.latent_half_width[1:], self.latent_frequency[None])
         if self.hyper_frequency.ndim != 2 or self.hyper_frequency.shape[0] != ANCHORS:
             raise ModelError("entropy tables: hyper_frequency must have a row for each of 8 anchors")
-        _check_frequencies("hyper", self.hyper_half_width, self.hyper_channels, self.hyper_frequency, skip=0)
+        _check_half_widths("hyper", self.hyper_half_width, self.hyper_channels, HYPER_LIMIT)
+        _check_frequencies("hyper", self.hyper_half_width, self.hyper_frequency)
 
     def scale_indices(self, z: NDArray[np.int8], quality_step: int) -> NDArray[np.uint8]:
         """Hyperlatents (N, h, w) to scale levels (M, 4 h, 4 w), exactly.
@@ -140,22 +148,29 @@ class EntropyTables:
 
 
 def quantise_probabilities(probabilities: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Non-negative weights (n,) to integers of at least 1 that sum to 2^24, in proportion."""
+    """Weights (n,) to integers of at least 1 that sum to 2^24, in proportion.
+
+    Weights below 0 count as 0; if none is above 0, all are alike.
+    """
     n = len(probabilities)
     total = 2**PROBABILITY_BITS
-    share = np.maximum(probabilities, 0) / probabilities.sum()
+    weights = np.maximum(probabilities, 0)
+    largest = weights.max()
+    share = weights / largest if largest > 0 else np.ones(n)  # so that no sum overflows
+    share /= share.sum()
     integers = 1 + np.floor(share * (total - n)).astype(np.int64)
     integers[int(np.argmax(integers))] += total - integers.sum()
     table: NDArray[np.int32] = integers.astype(np.int32)
     return table
 
 
-def _check_frequencies(
-    name: str, half_width: NDArray[np.int32], count: int, frequency: NDArray[np.int32], *, skip: int
-) -> None:
-    if half_width.shape != (count,) or (half_width < 0).any() or (half_width > 4096).any():
-        raise ModelError(f"entropy tables: {name}_half_width must be {count} numbers in 0 to 4096")
-    sizes = 2 * half_width[skip:].astype(np.int64) + 2
+def _check_half_widths(name: str, half_width: NDArray[np.int32], count: int, largest: int) -> None:
+    if half_width.shape != (count,) or (half_width < 0).any() or (half_width > largest).any():
+        raise ModelError(f"entropy tables: {name}_half_width must be {count} numbers in 0 to {largest}")
+
+
+def _check_frequencies(name: str, half_width: NDArray[np.int32], frequency: NDArray[np.int32]) -> None:
+    sizes = 2 * half_width.astype(np.int64) + 2
     if frequency.ndim != 2 or frequency.shape[1] != sizes.sum():
         raise ModelError(f"entropy tables: {name}_frequency must have {sizes.sum()} columns")
     if (frequency < 1).any():

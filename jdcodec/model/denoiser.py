@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .blocks import Down, Up, stack
+from .blocks import Down, Up, network_input, stack
 
 
 class DenoiserStem(nn.Module):
@@ -29,7 +29,7 @@ class DenoiserStem(nn.Module):
         nn.init.zeros_(self.to_noise.mix.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        quarter = self.quarter_in(self.to_quarter(x - 0.5))
+        quarter = self.quarter_in(self.to_quarter(network_input(x - 0.5)))
         eighth = self.eighth(self.to_eighth(quarter))
         noise: Tensor = self.to_noise(self.quarter_out(quarter + self.from_eighth(eighth)))
         return noise

@@ -42,7 +42,7 @@ def camera(data: bytes) -> tuple[str, str]:
 def _walk(order: str, data: bytes, start: int, end: int, depth: int) -> list[tuple[int, int, int]]:
     """Tag, start and end of every record in the heap data[start:end] and the heaps inside it."""
     if depth > _MAX_DEPTH or end - start < 4:
-        raise PhotoError("is damaged: its CRW heaps do not fit into each other")
+        raise PhotoError("is cut short or damaged: its CRW heaps do not fit into each other")
     directory = start + struct.unpack_from(order + "I", data, end - 4)[0]
     count = struct.unpack_from(order + "H", data, directory)[0]
     if directory + 2 + 10 * count > end:

@@ -235,11 +235,18 @@ def _notes(data: bytes, image: Image.Image) -> tuple[str, ...]:
     notes = []
     if image.format != "JPEG" and getattr(image, "is_animated", False):
         notes.append("It holds several images; the first was read.")
-    # Pillow decodes AVIF at 8 bits; byte 2 of its decoder configuration says whether there were more.
-    configuration = data.find(b"av1C") + 4
-    if image.format == "AVIF" and data[configuration + 2 : configuration + 3] >= b"\x40":
+    if image.format == "AVIF" and is_deep_avif(data):
         notes.append("Its samples have more than 8 bits; they were read at 8.")
     return tuple(notes)
+
+
+def is_deep_avif(data: bytes) -> bool:
+    """Whether an AVIF file has 10 or 12 bits a sample, which Pillow decodes at 8.
+
+    It is the bit high_bitdepth in byte 2 of the AV1 codec configuration (AV1-ISOBMFF, 2.3.3).
+    """
+    configuration = data.partition(b"av1C")[2]
+    return len(configuration) > 2 and bool(configuration[2] & 0x40)
 
 
 class _Guard:

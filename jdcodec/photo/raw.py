@@ -84,7 +84,7 @@ def _develop(data: bytes, options: ReadOptions) -> tuple[Pixels, exif.Shot, tupl
     import rawpy
 
     try:
-        with _complaints_raised(), rawpy.RawPy() as raw:
+        with complaints_raised(), rawpy.RawPy() as raw:
             raw.open_buffer(io.BytesIO(data))
             sizes = raw.sizes
             options.check_size(sizes.raw_width, sizes.raw_height)
@@ -147,7 +147,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _complaints_raised() -> Iterator[None]:
+def complaints_raised() -> Iterator[None]:
     """Raise `PhotoError` where LibRaw or its JPEG decoder complain of damage, which they do only on stderr.
 
     The process's stderr goes to a temporary file meanwhile. What others wrote there is passed on at the

@@ -100,8 +100,9 @@ def _from_pil(image: Image.Image, options: ReadOptions) -> Photo:
 
 def _to_integers(array: NDArray[Any]) -> Pixels:
     """uint8 and uint16 as they are, floats in 0…1 as uint16."""
-    if array.dtype in (np.uint8, np.uint16):
-        return array.astype(array.dtype.newbyteorder("="))
+    native = array.dtype.newbyteorder("=")
+    if native in (np.uint8, np.uint16):
+        return array.astype(native)
     if not np.issubdtype(array.dtype, np.floating):
         raise PhotoError(f"array of {array.dtype}: must be uint8, uint16, or floats in 0…1")
     low, high = float(array.min()), float(array.max())

@@ -210,8 +210,6 @@ def _encode_tiff(pixels: Pixels, metadata: _Metadata) -> bytes:
     samples = 1 if pixels.ndim == 2 else 3
     rows = max(1, min(height, _STRIP_TARGET_BYTES // (width * samples * pixels.itemsize)))
     strips = [_tiff_strip(pixels[start : start + rows], order) for start in range(0, height, rows)]
-    sizes = [len(strip) for strip in strips]
-    offsets = list(itertools.accumulate(sizes, initial=8))
 
     def numbers(*values: int, kind: int = exif_block.SHORT) -> tuple[int, int, bytes]:
         form = "H" if kind == exif_block.SHORT else "I"
@@ -223,19 +221,23 @@ def _encode_tiff(pixels: Pixels, metadata: _Metadata) -> bytes:
         _BITS: numbers(*[8 * pixels.itemsize] * samples),
         _COMPRESSION: numbers(_DEFLATE),
         _PHOTOMETRIC: numbers(_MIN_IS_BLACK if samples == 1 else _RGB),
-        _STRIPS: numbers(*offsets[:-1], kind=exif_block.LONG),
+        _STRIPS: numbers(*[0] * len(strips), kind=exif_block.LONG),
         _SAMPLES: numbers(samples),
         _ROWS_PER_STRIP: numbers(rows, kind=exif_block.LONG),
-        _STRIP_BYTES: numbers(*sizes, kind=exif_block.LONG),
+        _STRIP_BYTES: numbers(*(len(strip) for strip in strips), kind=exif_block.LONG),
         _PREDICTOR: numbers(_HORIZONTAL),
     }
     if metadata.xmp:
         image[_XMP] = (exif_block.BYTE, len(metadata.xmp), metadata.xmp)
     if metadata.icc:
         image[_ICC] = (exif_block.UNDEFINED, len(metadata.icc), metadata.icc)
-    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", offsets[-1])
-    directories = exif_block.layout(order, image, photo, gps, start=offsets[-1])
-    return b"".join([header, *strips, directories])
+    # The strips come last, so that a file that is cut short cannot look whole. Where they start depends on
+    # the size of the directories, but that not on where they start.
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
+    place = len(header) + len(exif_block.layout(order, image, photo, gps, start=8))
+    offsets = itertools.accumulate((len(strip) for strip in strips[:-1]), initial=place)
+    image[_STRIPS] = numbers(*offsets, kind=exif_block.LONG)
+    return b"".join([header, exif_block.layout(order, image, photo, gps, start=8), *strips])
 
 
 def _tiff_strip(rows: Pixels, order: exif_block.Order) -> bytes:

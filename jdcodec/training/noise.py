@@ -3,8 +3,9 @@
 The sRGB picture is taken back to linear camera colours (inverse tone curve, colour matrix and white
 balance), shot and read noise is drawn there, spread as a demosaic would spread it, and the result is
 developed again: the unprocessing of Brooks et al., "Unprocessing images for learned raw denoising",
-CVPR 2019, with a wider range of strengths. Many cameras process further, so a share of the crops gets
-coarser noise, luma and chroma smoothed apart, and JPEG.
+CVPR 2019, with a wider range of strengths. Most cameras process further: they smooth luma and chroma
+apart, sharpen, resize and write JPEG, which leaves noise without any white part. A share of the crops
+gets noise of such a spectrum.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ class CameraNoise:
     cameras).
     """
 
-    shot_min: float = 3e-4
-    shot_max: float = 0.08
-    processed_share: float = 0.45
-    jpeg_share: float = 0.35
+    shot_min: float = 1.5e-4
+    shot_max: float = 0.025
+    processed_share: float = 0.55
+    jpeg_share: float = 0.5
     darkened_share: float = 0.3
 
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) clean sRGB in [0, 1] to (noisy, clean); a share of both is darkened alike."""
         draw = _Draw(clean.shape[0], clean.device, generator)
         linear = srgb_to_linear(clean)
-        gain = torch.where(draw.chance(self.darkened_share), draw.log_uniform(0.12, 1.0), 1.0)
+        gain = torch.where(draw.chance(self.darkened_share), draw.log_uniform(0.2, 1.0), 1.0)
         linear = linear * gain
         camera_to_srgb, white_balance = _random_camera(draw)
         srgb_to_camera = torch.linalg.inv(camera_to_srgb)
@@ -48,17 +49,17 @@ class CameraNoise:
         read = torch.exp(2.18 * torch.log(shot) + 1.20 + 0.26 * draw.normal())
         deviation = torch.sqrt(raw.clamp_min(0) * shot + read)
         processed = draw.chance(self.processed_share)
-        grain = torch.where(processed, _coarse_grain(clean.shape, draw), _mosaic_grain(clean.shape, draw))
+        grain = _mosaic_grain(clean.shape, draw)
         developed = torch.einsum(
             "bij,bjhw->bihw", camera_to_srgb, ((raw + deviation * grain).clamp_max(1.0)) * white_balance
         )
         clean = linear_to_srgb(linear)
         noise = linear_to_srgb(developed.clamp(0, 1)) - clean
-        noise = torch.where(processed, _smooth_apart(noise, draw), noise)
+        noise = torch.where(processed, _processed(noise, draw), noise)
         noisy = (clean + noise).clamp(0, 1)
         compressed = (processed & draw.chance(self.jpeg_share)).flatten()
         if bool(compressed.any()):
-            noisy[compressed] = jpeg_round_trip(noisy[compressed], draw.uniform(70, 98).flatten()[compressed])
+            noisy[compressed] = jpeg_round_trip(noisy[compressed], draw.uniform(75, 99).flatten()[compressed])
         return torch.round(noisy * 255) / 255, clean
 
 
@@ -136,26 +137,33 @@ def _mosaic_grain(shape: torch.Size, draw: _Draw) -> Tensor:
     return blend * mosaiced + (1 - blend) * white
 
 
-def _coarse_grain(shape: torch.Size, draw: _Draw) -> Tensor:
-    """Unit white noise made 1.0 to 2.2 times coarser than the pixels."""
-    _, _, height, width = shape
-    coarse_height = height - draw.whole(0, int(height * 0.55))
-    coarse_width = max(1, round(width * coarse_height / height))
-    grain = F.interpolate(
-        draw.field(3, coarse_height, coarse_width), size=(height, width), mode="bilinear", align_corners=False
-    )
-    return grain / grain.square().mean((1, 2, 3), keepdim=True).sqrt()
+def _processed(noise: Tensor, draw: _Draw) -> Tensor:
+    """What a camera's processing leaves of noise (B, 3, H, W): coarser, chroma more so than luma.
 
-
-def _smooth_apart(noise: Tensor, draw: _Draw) -> Tensor:
-    """Box filters on the noise: luma 1 or 3 wide, chroma 1 to 7 wide, blended by a random share."""
+    Luma passes a Gaussian low-pass of up to 1.6 pixels, in a third of cases with its middle frequencies
+    raised as by sharpening; chroma one that is up to 3 pixels wider. The filters are applied in the
+    frequency domain, around the borders. A share of the amplitude that smoothing takes is given back.
+    """
     luma = noise.mean(1, keepdim=True)
-    chroma = noise - luma
-    luma_width, chroma_width = (1, 3)[draw.whole(0, 1)], (1, 3, 5, 7)[draw.whole(0, 3)]
-    luma = torch.lerp(luma, _box(luma, luma_width), draw.uniform(0, 1))
-    chroma = torch.lerp(chroma, _box(chroma, chroma_width), draw.uniform(0, 1))
-    return luma + chroma
+    luma_width = torch.where(draw.chance(0.25), 0.0, draw.uniform(0.2, 1.6))
+    chroma_width = luma_width + draw.uniform(0.0, 3.0)
+    sharpened = torch.where(draw.chance(0.33), draw.uniform(0.5, 2.0), 0.0)
+    return _low_pass(luma, luma_width, sharpened, draw) + _low_pass(noise - luma, chroma_width, 0.0, draw)
 
 
-def _box(x: Tensor, width: int) -> Tensor:
-    return F.avg_pool2d(x, width, stride=1, padding=width // 2, count_include_pad=False)
+def _low_pass(noise: Tensor, width: Tensor, sharpened: Tensor | float, draw: _Draw) -> Tensor:
+    """Gaussian low-pass of deviation `width` pixels, then 1 + sharpened·(1 − a wider low-pass)."""
+    height, columns = noise.shape[2:]
+    vertical = torch.fft.fftfreq(height, device=noise.device)[:, None]
+    horizontal = torch.fft.rfftfreq(columns, device=noise.device)[None, :]
+    squared = 2 * math.pi**2 * (vertical**2 + horizontal**2)
+    response = torch.exp(-squared * width**2)
+    response = response * (1 + sharpened * (1 - torch.exp(-squared * (width + 1.0) ** 2)))
+    filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(noise) * response, s=(height, columns))
+    lost = _deviation(noise) / _deviation(filtered).clamp_min(1e-6)
+    restored: Tensor = filtered * lost.clamp(0.25, 8.0) ** draw.uniform(0.2, 1.0)
+    return restored
+
+
+def _deviation(x: Tensor) -> Tensor:
+    return x.square().mean((1, 2, 3), keepdim=True).sqrt()

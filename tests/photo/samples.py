@@ -46,7 +46,15 @@ def deep_png(samples: Any, *, interlaced: bool = False, extra: bytes = b"", late
     """A 16-bit PNG of (H, W, 1 to 4) samples, rows unfiltered; `extra` and `late` chunks around the pixels."""
     height, width, channels = samples.shape
     # Adam7: first row, first column, row step, column step of each pass.
-    passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+    passes = [
+        (0, 0, 8, 8),
+        (0, 4, 8, 8),
+        (4, 0, 8, 4),
+        (0, 2, 4, 4),
+        (2, 0, 4, 2),
+        (0, 1, 2, 2),
+        (1, 0, 2, 1),
+    ]
     rows = b""
     for first_row, first_column, row_step, column_step in passes if interlaced else [(0, 0, 1, 1)]:
         part = samples[first_row::row_step, first_column::column_step].astype(">u2")
@@ -83,6 +91,19 @@ def matrix_profile(to_xyz: Any = DISPLAY_P3, curve: Any = SRGB_CURVE) -> bytes:
 def gray_profile(gamma: float) -> bytes:
     """A gray profile with a pure power as its curve."""
     return _profile(b"GRAY", {b"kTRC": b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))})
+
+
+def table_profile(channels: int) -> bytes:
+    """A profile with a table: RGB or CMYK to a neutral whose L* is the mean of the channels (CMYK: of the rest)."""
+    corners = np.indices((2,) * channels).reshape(channels, -1).mean(axis=0)
+    lightness = np.rint(255 * (corners if channels == 3 else 1 - corners))
+    neutral = np.full(len(lightness), 128)
+    identity = bytes(range(256))
+    matrix = _fixed((1, 0, 0, 0, 1, 0, 0, 0, 1))
+    table = np.stack([lightness, neutral, neutral], axis=-1).astype(np.uint8).tobytes()
+    tag = b"mft1\0\0\0\0" + bytes([channels, 3, 2, 0]) + matrix + identity * channels + table + identity * 3
+    profile = _profile(b"RGB " if channels == 3 else b"CMYK", {b"A2B0": tag})
+    return profile[:12] + b"prtr" + profile[16:20] + b"Lab " + profile[24:]
 
 
 def _same_curve(tag: bytes) -> dict[bytes, bytes]:

@@ -1,0 +1,101 @@
+"""Photos from memory: which arrays are taken, and how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jdcodec.errors import PhotoError
+from jdcodec.photo import from_array, read_photo
+
+from .samples import exif_block, picture, pillow_file
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_integers_are_taken_as_they_are(bits: int, order: str) -> None:
+    pixels = picture(bits=bits)
+    photo = from_array(pixels.astype(pixels.dtype.newbyteorder(order)))
+    np.testing.assert_array_equal(photo.pixels, pixels)
+    assert photo.pixels.dtype.isnative
+    assert (photo.bit_depth, photo.is_gray, photo.format) == (bits, False, "array")
+    assert (photo.height, photo.width) == pixels.shape[:2]
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1)])
+def test_gray(shape: tuple[int, ...]) -> None:
+    values = np.arange(35, dtype=np.uint8).reshape(shape)
+    photo = from_array(values)
+    assert photo.is_gray and photo.pixels.shape == (5, 7, 3)
+    np.testing.assert_array_equal(photo.pixels[..., 2], values.reshape(5, 7))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_become_16_bits(dtype: type) -> None:
+    photo = from_array(np.array([[0, 0.5, 1]], dtype))
+    assert photo.bit_depth == 16
+    assert photo.pixels[0, :, 0].tolist() == [0, 32_768, 65_535]
+
+
+def test_a_small_overshoot_is_clipped() -> None:
+    photo = from_array(np.array([[-0.003, 1.003]], np.float32))
+    assert photo.pixels[0, :, 0].tolist() == [0, 65_535]
+
+
+def test_the_array_is_copied_or_left_alone() -> None:
+    pixels = picture()[:, ::-1]
+    photo = from_array(pixels)
+    assert photo.pixels.flags.c_contiguous
+    np.testing.assert_array_equal(photo.pixels, pixels)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((2, 2), 255.0, np.float32), "must lie in 0…1"),
+        (np.full((2, 2), np.nan, np.float32), "must lie in 0…1"),
+        (np.full((2, 2), np.inf, np.float64), "must lie in 0…1"),
+        (np.full((2, 2), -0.1, np.float32), "must lie in 0…1"),
+        (np.zeros((2, 2), np.int32), "must be uint8"),
+        (np.zeros((2, 2), bool), "must be uint8"),
+        (np.zeros((2, 2, 4), np.uint8), "must be \\(H, W, 3\\)"),
+        (np.zeros((3,), np.uint8), "must be \\(H, W, 3\\)"),
+        (np.zeros((0, 2, 3), np.uint8), "no pixels"),
+        (np.array([["a"]]), "must be uint8"),
+        ([[1, 2]], "must be a NumPy array"),
+        (None, "must be a NumPy array"),
+    ],
+)
+def test_refused(array: Any, message: str) -> None:
+    with pytest.raises(PhotoError, match=message):
+        from_array(array)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I;16", "I"])
+def test_pil_modes(mode: str) -> None:
+    source = Image.fromarray(picture(channels=1) if mode.startswith("I") else picture())
+    image = source.convert(mode)
+    before = image.tobytes()
+    photo = from_array(image)
+    assert photo.pixels.shape == (24, 32, 3)
+    assert photo.is_gray == (mode in ("1", "L", "LA", "I;16", "I"))
+    assert photo.bit_depth == (16 if mode.startswith("I") else 8)
+    assert image.tobytes() == before
+
+
+@pytest.mark.parametrize("mode", ["F", "LAB", "HSV"])
+def test_other_pil_modes_are_refused(mode: str) -> None:
+    with pytest.raises(PhotoError, match=f"has {mode} samples"):
+        from_array(Image.new(mode, (2, 2)))
+
+
+def test_an_opened_pil_image_is_like_its_file() -> None:
+    import io
+
+    data = pillow_file(picture(), "PNG", exif=b"Exif\0\0" + exif_block(6))
+    from_image, from_file = from_array(Image.open(io.BytesIO(data))), read_photo(data)
+    np.testing.assert_array_equal(from_image.pixels, from_file.pixels)
+    assert (from_image.exif, from_image.iso, from_image.format) == (from_file.exif, 800, "PNG")

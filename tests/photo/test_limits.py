@@ -1,0 +1,81 @@
+"""Sizes are checked before pixels are decoded, and ours are the only limits."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jdcodec.errors import LimitError, PhotoError
+from jdcodec.photo import ReadOptions, from_array, read_photo
+
+from .samples import RAW_FOLDER, needs_raw, picture, pillow_file, png_chunk
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF", "GIF", "BMP"])
+def test_both_limits(format_name: str) -> None:
+    data = pillow_file(picture(24, 32), format_name)
+    read_photo(data, ReadOptions(max_side=32, max_pixels=24 * 32))
+    with pytest.raises(LimitError, match="is 32 × 24; the limit is 31 pixels a side"):
+        read_photo(data, ReadOptions(max_side=31))
+    with pytest.raises(LimitError, match="megapixels"):
+        read_photo(data, ReadOptions(max_pixels=24 * 32 - 1))
+
+
+def test_a_bomb_costs_nothing() -> None:
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    rows = zlib.compress(bytes(1_000_000))
+    bomb = (
+        b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+    )
+    tracemalloc.start()
+    with pytest.raises(LimitError, match="3600.0 megapixels; the limit is 400"):
+        read_photo(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_pillow_neither_warns_nor_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {name: pillow_file(picture(), name) for name in ("PNG", "WEBP", "TIFF", "GIF")}
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for file in data.values():
+            assert read_photo(file).width == 32
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+@needs_raw
+def test_raw() -> None:
+    data = (RAW_FOLDER / "nikon-d1.nef").read_bytes()
+    with pytest.raises(LimitError, match="is 2012 × 1324; the limit is 2000"):
+        read_photo(data, ReadOptions(max_side=2000))
+
+
+def test_arrays_and_pil_images() -> None:
+    options = ReadOptions(max_side=10)
+    with pytest.raises(LimitError):
+        from_array(np.zeros((4, 11, 3), np.uint8), options)
+    with pytest.raises(LimitError):
+        from_array(Image.new("L", (11, 4)), options)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"white_balance": "sunny"},
+        {"exposure": float("nan")},
+        {"exposure": 11},
+        {"max_side": 0},
+        {"max_pixels": -1},
+    ],
+)
+def test_options_out_of_range(settings: dict) -> None:
+    with pytest.raises(PhotoError):
+        ReadOptions(**settings)
