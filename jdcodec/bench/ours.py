@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 
@@ -44,7 +45,9 @@ def ours(name: str = "jdc", *, model: str = "fast", denoise: float = 1.0, device
     options = f"denoise={strength:g}, model={model!r}, device={device!r}"
     return Library(
         name=name,
-        title=f"jdc, {model}" + ("" if strength == 1 else f", denoise {strength:g}"),
+        title=f"jdc ({Path(model).stem})"
+        if strength == 1
+        else f"jdc ({Path(model).stem}, denoise {strength:g})",
         scale=SCALE,
         load=lambda: _version(model),
         encode=encode,
@@ -57,7 +60,7 @@ def our_denoiser(model: str = "fast", device: str = "auto") -> Denoiser:
     """jdc's own blind denoiser alone, at full strength, without the codec behind it: "unet" before a `+`."""
     return Denoiser(
         name="unet",
-        title=f"jdc's denoiser ({model})",
+        title=f"jdc's denoiser ({Path(model).stem})",
         load=lambda: _version(model),
         denoise=lambda pixels: _denoise(pixels, model, device),
     )

@@ -58,6 +58,8 @@ def _write_plot(
             label=codec,
             zorder=4 if number == 0 else 3,
         )
+    if measure in group.input:
+        axes.axhline(group.input[measure], color="#6b6b66", linestyle="--", linewidth=1, label="noisy input")
     limits = axes.axis()
     for anchor in anchors:
         if measure in anchor.measures:

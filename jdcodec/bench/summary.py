@@ -57,6 +57,7 @@ class GroupSummary:
 
     `pictures` are averaged over: those that every codec in `curves` coded at all its qualities. `left_out`
     says which pictures are not, and why; `dropped` which codecs failed on more than half of the pictures.
+    `input` is how good the noisy pictures are that were coded, by measure; empty for clean ones.
     `bd_rate` (%) and `bd_quality` (the measure's unit) go by measure, reference codec and test codec.
     """
 
@@ -64,6 +65,7 @@ class GroupSummary:
     pictures: tuple[str, ...]
     left_out: dict[str, str]
     dropped: dict[str, str]
+    input: dict[str, float]
     curves: dict[str, tuple[MeanPoint, ...]]
     bd_rate: dict[str, dict[str, dict[str, Delta]]]
     bd_quality: dict[str, dict[str, dict[str, Delta]]]
@@ -150,11 +152,24 @@ def _summarise(
         pictures=tuple(common),
         left_out=left_out,
         dropped=dropped,
+        input=_input([s for s in samples if s.name in common]),
         curves=curves,
         bd_rate={measure: _all_pairs(bd_rate, of) for measure, of in measured.items()},
         bd_quality={measure: _all_pairs(bd_quality, of) for measure, of in measured.items()},
         peaks={measure: {codec: _peak(codec, of) for codec in of} for measure, of in measured.items()},
     )
+
+
+def _input(samples: Sequence[Sample]) -> dict[str, float]:
+    """Mean PSNR and MS-SSIM (dB) of noisy to clean pictures, where all have them."""
+    psnrs = [s.input_psnr for s in samples if s.input_psnr is not None]
+    similarities = [s.input_ms_ssim for s in samples if s.input_ms_ssim is not None]
+    means = {}
+    if samples and len(psnrs) == len(samples):
+        means["psnr"] = fmean(psnrs)
+    if samples and len(similarities) == len(samples):
+        means["ms_ssim_db"] = ms_ssim_db(fmean(similarities))
+    return means
 
 
 def _all_pairs(

@@ -15,8 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from jdcodec.codec.symbols import to_levels
-from jdcodec.model.config import LATENT_STRIDE
-from jdcodec.model.transforms import LATENT_STEP
+from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE
 
 if TYPE_CHECKING:
     from jdcodec.codec.symbols import PixelType

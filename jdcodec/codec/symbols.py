@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from jdcodec.codec.rounding import rounding_shifts
 from jdcodec.codec.windows import Window, cover
 from jdcodec.container import TileRect
 from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.coder import LATENT_LIMIT
-from jdcodec.entropy.tables import HYPER_LIMIT
+from jdcodec.entropy.tables import HYPER_LIMIT, QUALITY_STEPS
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from jdcodec.model.inference import HYPER_HALO, MEAN_HALO, Inference
 
@@ -69,13 +70,15 @@ def picture_to_symbols(
     for window in cover(*sites, align=_SITES, halo=HYPER_HALO, budget=budget):
         z = inference.hyperlatents(y[:, :, *window.outer].to(inference.device), HYPER_LIMIT)
         symbols.z[:, *_coarser(window.core)] = z[0].cpu().numpy()[:, *_coarser(window.inner())]
+    shifts = _rounding(tables, inference, quality_step)
     for window in cover(*sites, align=_SITES, halo=MEAN_HALO, budget=budget):
         z_window = symbols.z[:, *_coarser(window.outer)]
-        coded = torch.from_numpy(tables.scale_indices(z_window, quality_step) > 0)[None]
+        levels = torch.from_numpy(tables.scale_indices(z_window, quality_step))[None]
         residual = inference.residuals(
             y[:, :, *window.outer].to(inference.device),
             torch.from_numpy(z_window)[None].to(inference.device),
-            coded.to(inference.device),
+            levels.to(inference.device),
+            shifts,
             LATENT_LIMIT,
         )
         symbols.y[:, *window.core] = residual[0].cpu().numpy()[:, *window.inner()]
@@ -139,6 +142,17 @@ def latents_to_picture(
         levels = to_levels(picture[:, :, *window.inner(LATENT_STRIDE)], dtype, gray=gray)
         target[:] = levels[: target.shape[0], : target.shape[1]]
     return pixels
+
+
+def _rounding(
+    tables: EntropyTables, inference: Inference, quality_step: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    gain = inference.gain.flatten().cpu().numpy()
+    by_level, by_channel = rounding_shifts(tables, gain, 1.0 + quality_step / QUALITY_STEPS)
+    return (
+        torch.from_numpy(by_level).to(inference.device),
+        torch.from_numpy(by_channel).to(inference.device),
+    )
 
 
 def _latents(

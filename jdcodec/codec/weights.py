@@ -92,7 +92,7 @@ def load_weights(path: Path) -> Weights:
         promised = bytes.fromhex(metadata["model_id"])
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a readable weights file: {error}") from error
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: not a jdcodec weights file: {error}") from error
     if model_id(config, arrays) != promised:
         raise ModelError(f"{path}: the weights do not match their model id; the file is damaged")

@@ -37,7 +37,7 @@ AFFINE_BITS = 16
 _EXACT_FLOAT32 = 2**24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EntropyTables:
     """Shapes for M latent and N hyperlatent channels.
 

@@ -14,6 +14,9 @@ HYPER_STRIDE = 64
 LAMBDA_MIN = 0.0018
 LAMBDA_MAX = 0.09
 
+#: Latents are block-transform coefficients of pixels in [0, 1], divided by this step.
+LATENT_STEP = 0.175
+
 QUALITY_MIN = 1.0
 QUALITY_MAX = 8.0
 
@@ -51,14 +54,33 @@ class ModelConfig:
         names = {field.name for field in dataclasses.fields(cls)}
         if set(values) != names:
             raise ValueError(f"model configuration has fields {sorted(values)}, expected {sorted(names)}")
-        pairs = {
-            name: (int(values[name][0]), int(values[name][1])) for name in ("stem_channels", "stem_blocks")
-        }
+        pairs = {name: tuple(values[name]) for name in ("stem_channels", "stem_blocks")}
         stages = {
-            name: tuple((int(channels), int(blocks)) for channels, blocks in values[name])
+            name: tuple((channels, blocks) for channels, blocks in values[name])
             for name in ("analysis_stages", "synthesis_stages")
         }
-        return cls(**{**values, **pairs, **stages})
+        config = cls(**{**values, **pairs, **stages})
+        config._check()
+        return config
+
+    def _check(self) -> None:
+        """Raise ValueError unless a network of these sizes can be built, and is of a reasonable size."""
+        stages = (*self.analysis_stages, *self.synthesis_stages)
+        widths = (*self.stem_channels, *(channels for channels, _ in stages))
+        widths += (self.latent_channels, self.hyper_channels, self.hyper_width)
+        depths = (*self.stem_blocks, *(blocks for _, blocks in stages))
+        if len(self.stem_channels) != 2 or len(self.stem_blocks) != 2:
+            raise ValueError("the denoiser does not have two resolutions")
+        for name, sizes, least, most in (("width", widths, 1, 768), ("depth", depths, 0, 32)):
+            if not all(isinstance(size, int) and least <= size <= most for size in sizes):
+                raise ValueError(f"a {name} of the network is not a whole number in {least} to {most}")
+        _check_strides(self.analysis_patch, self.analysis_stages)
+        _check_strides(self.synthesis_patch, self.synthesis_stages)
+
+
+def _check_strides(patch: int, stages: tuple[Stage, ...]) -> None:
+    if patch not in (1, 2, 4, 8, 16) or not stages or patch * 2 ** (len(stages) - 1) > LATENT_STRIDE:
+        raise ValueError(f"a patch of {patch!r} and {len(stages)} stages go beyond {LATENT_STRIDE} pixels")
 
 
 FAST = ModelConfig(

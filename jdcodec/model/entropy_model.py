@@ -1,8 +1,8 @@
 """Entropy model: hyperlatents, a scale index linear in them, and means refined in two checkerboard passes.
 
 Only the scale index chooses a probability table, and it is linear in the integer hyperlatents, so that
-export can turn it into exact integer arithmetic (`integer_scale.py`). Means stay floating point: what is
-coded is the rounded difference from the mean, so drift between devices cannot upset the parse.
+export can turn it into exact integer arithmetic (`jdcodec.entropy.tables`). Means stay floating point:
+what is coded is the rounded difference from the mean, so drift between devices cannot upset the parse.
 """
 
 from __future__ import annotations

@@ -20,6 +20,10 @@ HYPER_HALO = 8
 MEAN_HALO = 8
 
 
+#: A magnitude above n is never rounded to less than n.
+_LARGEST_SHIFT = 0.5
+
+
 def analysis_halo(config: ModelConfig) -> int:
     """Pixels beyond a window that can change its latents: a multiple of the latent stride.
 
@@ -87,24 +91,36 @@ class Inference:
         return z.round().clamp(-limit, limit).to(torch.int8)
 
     @torch.inference_mode()
-    def residuals(self, y: Tensor, z: Tensor, coded: Tensor, limit: int) -> Tensor:
+    def residuals(
+        self, y: Tensor, z: Tensor, levels: Tensor, shifts: tuple[Tensor, Tensor], limit: int
+    ) -> Tensor:
         """Symbols of the latents: (1, M, H, W) int16, rounded differences from the means.
 
-        `coded`: bool, where the scale level is above 0; elsewhere the symbol is 0.
+        `levels`: scale levels, (1, M, H, W) uint8; at level 0 the symbol is 0. `shifts`: by level, (2,
+        64), and by channel, (M,); their product is how much further than 1/2 a magnitude must be from 0,
+        and from n above, to be rounded away from zero.
         """
+        by_level, by_channel = shifts
+        places = levels.int()
+        factor = by_channel.view(1, -1, 1, 1)
+        first, further = ((by_level[row][places] * factor).clamp_(max=_LARGEST_SHIFT) for row in (0, 1))
+        coded = levels > 0
         with self.precision():
             features = self.network.entropy.features(z.float())
             anchors = checkerboard(y.shape[2], y.shape[3], self.device)
             mean = self.network.entropy.mean_of_anchors(features)
-            residual = self._round(y, mean, coded & anchors, limit)
+            residual = self._round(y, mean, first, further, limit) * (coded & anchors)
             y_anchors = (mean + residual / self.gain) * anchors
             mean = self.network.entropy.mean_of_others(features, y_anchors, self.t)
-            residual += self._round(y, mean, coded & ~anchors, limit)
+            residual += self._round(y, mean, first, further, limit) * (coded & ~anchors)
         symbols: Tensor = residual.to(torch.int16)
         return symbols
 
-    def _round(self, y: Tensor, mean: Tensor, coded: Tensor, limit: int) -> Tensor:
-        rounded: Tensor = ((y - mean) * self.gain).round_().clamp_(-limit, limit) * coded
+    def _round(self, y: Tensor, mean: Tensor, first: Tensor, further: Tensor, limit: int) -> Tensor:
+        value = (y - mean) * self.gain
+        magnitude = value.abs()
+        shift = torch.where(magnitude < 1.5, first, further)
+        rounded: Tensor = magnitude.add_(0.5).sub_(shift).floor_().clamp_(0, limit).copysign_(value)
         return rounded
 
     @torch.inference_mode()

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import LAMBDA_MAX, LAMBDA_MIN
-from .transforms import LATENT_STEP
+from .config import LAMBDA_MAX, LAMBDA_MIN, LATENT_STEP
 
 #: Quantisation step of an orthonormal transform of [0, 1] pixels at the lowest quality, from the
 #: high-rate slope of bpp + lambda·255²·MSE: step² = 36 / (2 ln 2 · lambda · 255²), MSE over three colours.

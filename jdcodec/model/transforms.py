@@ -14,10 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Down, Modulation, Up, network_input, stack
-from .config import LATENT_STRIDE, ModelConfig
-
-#: Latents are block-transform coefficients of pixels in [0, 1], divided by this step.
-LATENT_STEP = 0.175
+from .config import LATENT_STEP, LATENT_STRIDE, ModelConfig
 
 _SIDE = LATENT_STRIDE
 
@@ -51,8 +48,9 @@ def opponent_dct_basis(count: int) -> Tensor:
 def block_analysis(matrix: Tensor, x: Tensor, fast_x: Tensor) -> Tensor:
     """Linear transform of 16×16 blocks: (M, 768) and (B, 3, H, W) to (B, M, H/16, W/16) float32.
 
-    `fast_x` is x as `network_input` gives it. Under bf16 only the first rows, whose coefficients are large, are computed in float32: bf16 would
-    cost them half a level. The others lose under a hundredth of their quantisation step.
+    `fast_x` is x as `network_input` gives it. Under bf16 only the first rows, whose coefficients are large,
+    are computed in float32: bf16 would cost them half a level. The others lose under a hundredth of
+    their quantisation step.
     """
     if torch.is_grad_enabled() or not torch.is_autocast_enabled(x.device.type):
         return _precise_conv(x, matrix)

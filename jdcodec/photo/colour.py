@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from jdcodec.photo.photo import Pixels
 
 # Columns: XYZ of the red, green and blue primaries of sRGB, adapted to D50, as its ICC profile has them.
-SRGB_TO_XYZ_D50 = np.array(
+_SRGB_TO_XYZ_D50 = np.array(
     [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
 )
+
+_XYZ_D50_TO_SRGB = np.linalg.inv(_SRGB_TO_XYZ_D50)
 
 # Profiles this close to sRGB, in steps of 8 bits, are sRGB: many programs write their own version of it.
 _SAME_AS_SRGB = 1.0
@@ -113,7 +115,7 @@ def _convert(pixels: Pixels, profile: _Profile) -> Pixels:
     top = np.iinfo(pixels.dtype).max
     steps = np.linspace(0, 65_535, top + 1).round().astype(np.intp)
     curves = [curve[steps].astype(np.float32) for curve in profile.curves]
-    matrix = (np.linalg.inv(SRGB_TO_XYZ_D50) @ profile.to_xyz).astype(np.float32)
+    matrix = (_XYZ_D50_TO_SRGB @ profile.to_xyz).astype(np.float32)
     converted = np.empty_like(pixels)
     rows = max(1, _MAX_PIXELS_AT_ONCE // pixels.shape[1])
     for start in range(0, pixels.shape[0], rows):
@@ -159,12 +161,14 @@ def _parse(profile: bytes, space: str) -> _Profile | None:
     try:
         if kind == b"GRAY":
             curve = _curve(tags[b"kTRC"])
-            return _Profile((curve, curve, curve), SRGB_TO_XYZ_D50)
-        curves = tuple(_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
+            return _Profile((curve, curve, curve), _SRGB_TO_XYZ_D50)
+        curve_tags = [tags[name] for name in (b"rTRC", b"gTRC", b"bTRC")]
+        # The three are nearly always one and the same.
+        curve_of = {tag: _curve(tag) for tag in set(curve_tags)}
         columns = [_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
     except (KeyError, struct.error):
         raise PhotoError("it is damaged") from None
-    return _Profile(curves, np.array(columns).T)
+    return _Profile(tuple(curve_of[tag] for tag in curve_tags), np.array(columns).T)
 
 
 def _tag_table(profile: bytes) -> dict[bytes, bytes]:

@@ -6,14 +6,9 @@ promise, and what LibRaw prints while it decodes is read for complaints.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
-import os
 import re
-import tempfile
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
@@ -24,6 +19,7 @@ from jdcodec.errors import PhotoError
 from jdcodec.photo import ciff, exif, tiff
 from jdcodec.photo.photo import Photo, ReadOptions, WhiteBalance
 from jdcodec.photo.raw_formats import magic_format, tiff_format
+from jdcodec.photo.stderr import stderr_without
 
 if TYPE_CHECKING:
     from jdcodec.photo.photo import Pixels
@@ -31,11 +27,11 @@ if TYPE_CHECKING:
 # sRGB's curve as LibRaw takes it: power and slope at black.
 _SRGB_GAMMA = (2.4, 12.92)
 
+# What LibRaw and its JPEG decoder print about damage.
 _COMPLAINT = re.compile(
     rb"^.*(?:Unexpected end of file|data corrupted at|Premature end of JPEG|Corrupt JPEG data).*\n?",
     re.MULTILINE,
 )
-_stderr_lock = threading.Lock()
 
 
 def read_raw(data: bytes, options: ReadOptions, *, suffix: str = "") -> Photo:
@@ -84,7 +80,7 @@ def _develop(data: bytes, options: ReadOptions) -> tuple[Pixels, exif.Shot, tupl
     import rawpy
 
     try:
-        with complaints_raised(), rawpy.RawPy() as raw:
+        with stderr_without(_COMPLAINT) as complaints, rawpy.RawPy() as raw:
             raw.open_buffer(io.BytesIO(data))
             sizes = raw.sizes
             options.check_size(sizes.raw_width, sizes.raw_height)
@@ -107,6 +103,8 @@ def _develop(data: bytes, options: ReadOptions) -> tuple[Pixels, exif.Shot, tupl
         raise PhotoError("is not a RAW file of a supported camera, or is damaged") from error
     except (rawpy.LibRawError, rawpy.NotSupportedError, ValueError, MemoryError) as error:
         raise PhotoError(f"is damaged or not supported: LibRaw says {_reason(error)!r}") from error
+    if complaints:
+        raise PhotoError("is damaged: parts of its image data cannot be decoded")
     return np.ascontiguousarray(pixels), shot, notes
 
 
@@ -144,30 +142,3 @@ def _reason(error: BaseException) -> str:
     """The text of an exception; rawpy hands out bytes."""
     first = error.args[0] if error.args else type(error).__name__
     return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
-
-
-@contextlib.contextmanager
-def complaints_raised() -> Iterator[None]:
-    """Raise `PhotoError` where LibRaw or its JPEG decoder complain of damage, which they do only on stderr.
-
-    The process's stderr goes to a temporary file meanwhile. What others wrote there is passed on at the
-    end, the complaints are not. One thread at a time, since the redirection is the process's.
-    """
-    with _stderr_lock, tempfile.TemporaryFile() as capture:
-        try:
-            saved = os.dup(2)
-        except OSError:
-            # A process without stderr, such as a service: nothing to redirect.
-            yield
-            return
-        try:
-            os.dup2(capture.fileno(), 2)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            capture.seek(0)
-            printed = capture.read()
-            os.write(2, _COMPLAINT.sub(b"", printed))
-        if _COMPLAINT.search(printed):
-            raise PhotoError("is damaged: parts of its image data cannot be decoded")

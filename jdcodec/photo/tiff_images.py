@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from PIL import UnidentifiedImageError
 from jdcodec.errors import PhotoError
 from jdcodec.photo import exif
 from jdcodec.photo.images import Raster, deep_raster, open_image, raster_at_hand, with_metadata
+from jdcodec.photo.stderr import stderr_without
 from jdcodec.photo.tiff import ORIENTATION, PHOTOMETRIC, Directory, Tiff
 
 if TYPE_CHECKING:
@@ -25,6 +27,14 @@ _PREMULTIPLIED, _STRAIGHT_ALPHA = 1, 2
 
 # tifffile logs what it finds odd; where nothing handles a log, Python prints it on stderr.
 _UNPRINTED = logging.NullHandler()
+
+# libtiff prints "module: message." and Pillow gives the stream the name tempfile.tif. What ends the
+# decoding is raised as well, so the words are only kept from the terminal.
+_LIBTIFF_MESSAGE = re.compile(
+    rb"^(?:tempfile\.tif|\w*TIFF\w*|\w+(?:Decode\w*|Setup\w*|Lib)): .*\n?", re.MULTILINE
+)
+    rb"^(?:tempfile\.tif|\w*TIFF\w*|\w+(?:Decode\w*|Setup\w*|Lib)): .*\n?", re.MULTILINE
+)
 
 
 def read_tiff(data: bytes, options: ReadOptions) -> Raster:
@@ -45,7 +55,8 @@ def read_tiff(data: bytes, options: ReadOptions) -> Raster:
         return _read_with_tifffile(data, structure, first, options, notes)
     with image:
         options.check_size(*image.size)
-        raster = deep_raster(data, image) or raster_at_hand(image)
+        with stderr_without(_LIBTIFF_MESSAGE):
+            raster = deep_raster(data, image) or raster_at_hand(image)
         if raster.space == "GRAY" and raster.samples.dtype == np.uint16:
             raster = replace(raster, samples=_full_range(raster.samples, structure, first, bits))
         # Pillow turns a TIFF upright while it decodes; a rebuilt block has no other orientation.

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jdcodec.codec.rounding import rounding_shifts
 from jdcodec.codec.weights import save_weights
 from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.coder import LATENT_LIMIT
@@ -173,8 +174,10 @@ def _symbols(
     y = inference.latents(inference.denoise(picture, 1.0))
     z = inference.hyperlatents(y, HYPER_LIMIT)
     levels = tables.scale_indices(z[0].numpy(), quality_step)
-    coded = torch.ones(1, *levels.shape, dtype=torch.bool)
-    residual = inference.residuals(y, z, coded, LATENT_LIMIT)
+    shifts = rounding_shifts(tables, inference.gain.flatten().numpy(), 1.0 + quality_step / QUALITY_STEPS)
+    by_level, by_channel = (torch.from_numpy(array) for array in shifts)
+    coded = torch.from_numpy(levels).clamp(min=1)[None]
+    residual = inference.residuals(y, z, coded, (by_level, by_channel), LATENT_LIMIT)
     return z[0].numpy(), residual[0].numpy(), levels
 
 

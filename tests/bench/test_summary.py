@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,13 @@ def test_peaks_and_the_bits_at_which_others_reach_them() -> None:
     assert (peaks["a"].bpp, peaks["a"].quality) == (pytest.approx(0.3), 33.0)
     assert peaks["a"].bpp_of_others["b"] == pytest.approx(0.03)
     assert peaks["b"].quality == 39.0 and peaks["b"].bpp_of_others["a"] is None
+
+
+def test_the_input_of_noisy_sets_is_a_mean_too() -> None:
+    noisy = [replace(sample(n, m), input_psnr=p) for n, m, p in (("p", 0.9, 20.0), ("q", 0.8, 30.0))]
+    group = summarise(PictureSet("set", "pairs", tuple(noisy)), [], [])[0]
+    assert group.input == {"psnr": 25.0, "ms_ssim_db": pytest.approx(ms_ssim_db(0.85))}
+    assert summary([], codecs="").input == {}
 
 
 def test_groups_have_summaries_of_their_own() -> None:

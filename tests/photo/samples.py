@@ -43,7 +43,7 @@ def pillow_file(pixels: Any, format_name: str, *, mode: str | None = None, **set
 
 
 def deep_png(samples: Any, *, interlaced: bool = False, extra: bytes = b"", late: bytes = b"") -> bytes:
-    """A 16-bit PNG of (H, W, 1 to 4) samples, rows unfiltered; `extra` and `late` chunks around the pixels."""
+    """A 16-bit PNG of (H, W, 1 to 4) samples; `extra` and `late` are chunks around the pixels."""
     height, width, channels = samples.shape
     # Adam7: first row, first column, row step, column step of each pass.
     passes = [
@@ -94,7 +94,7 @@ def gray_profile(gamma: float) -> bytes:
 
 
 def table_profile(channels: int) -> bytes:
-    """A profile with a table: RGB or CMYK to a neutral whose L* is the mean of the channels (CMYK: of the rest)."""
+    """A profile with a table: RGB to a neutral whose L* is their mean, CMYK to 100 minus theirs."""
     corners = np.indices((2,) * channels).reshape(channels, -1).mean(axis=0)
     lightness = np.rint(255 * (corners if channels == 3 else 1 - corners))
     neutral = np.full(len(lightness), 128)

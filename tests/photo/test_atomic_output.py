@@ -149,7 +149,7 @@ def test_folders_are_no_files(tmp_path: Path) -> None:
     for check in (check_output, lambda path: atomic_output(path).__enter__()):
         with pytest.raises(OutputError, match="is a folder"):
             check(tmp_path)
-        with pytest.raises(OutputError, match="no such folder: .*/missing"):
+        with pytest.raises(OutputError, match=r"no such folder: .*/missing"):
             check(tmp_path / "missing" / "out.bin")
         with pytest.raises(OutputError, match="cannot be written: Not a directory"):
             check(tmp_path / "file" / "out.bin")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -92,14 +91,6 @@ def test_damage_inside_compressed_data_is_found(name: str, capfd: pytest.Capture
         read_photo(bytes(data))
     # LibRaw's own words about it stay off the terminal.
     assert capfd.readouterr().err == ""
-
-
-def test_what_others_write_to_stderr_meanwhile_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
-    from jdcodec.photo.raw import complaints_raised
-
-    with pytest.raises(PhotoError, match="is damaged"), complaints_raised():
-        os.write(2, b"progress 50 %\nunknown file: data corrupted at 17\nprogress 60 %\n")
-    assert capfd.readouterr().err == "progress 50 %\nprogress 60 %\n"
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import subprocess
 import sys
 import warnings
@@ -15,6 +17,7 @@ from PIL import Image
 
 from jdcodec.errors import PhotoError
 from jdcodec.photo import read_photo
+from jdcodec.photo.stderr import stderr_without
 
 from .samples import exif_block, picture, pillow_file
 
@@ -38,7 +41,7 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         read_photo(damaged)
     with damaged.open("rb") as file, pytest.raises(PhotoError, match=r"damaged\.png: is cut short"):
         read_photo(file)
-    with pytest.raises(PhotoError, match="^standard input: is empty$"):
+    with pytest.raises(PhotoError, match=r"^standard input: is empty$"):
         read_photo(io.BytesIO(b""))
     with pytest.raises(PhotoError, match=r"missing\.png: no such file"):
         read_photo(tmp_path / "missing.png")
@@ -90,6 +93,15 @@ def test_damage_neither_warns_nor_prints(capfd: pytest.CaptureFixture[str]) -> N
                 assert "\n" not in str(error)
     captured = capfd.readouterr()
     assert captured.out == "" and captured.err == ""
+
+
+def test_what_others_write_to_stderr_meanwhile_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+    pattern = re.compile(rb"^unknown file: .*\n?", re.MULTILINE)
+    with pytest.raises(ValueError), stderr_without(pattern) as found:
+        os.write(2, b"progress 50 %\nunknown file: data corrupted at 17\nprogress 60 %\n")
+        raise ValueError
+    assert capfd.readouterr().err == "progress 50 %\nprogress 60 %\n"
+    assert found == [b"unknown file: data corrupted at 17\n"]
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from conftest import PictureMaker
 
-from jdcodec.codec import region as region_module
 from jdcodec.codec.region import Region, View, decode_view
+from jdcodec.codec.weights import find_model_by_id
 from jdcodec.errors import JdcError
 from jdcodec.model.inference import MEAN_HALO, synthesis_halo
 
-from .conftest import HEIGHT, WIDTH, Coded, code
+from .conftest import HEIGHT, TILE, WIDTH, Coded, code
 
 REGIONS = {
     "a pixel": Region(300, 300, 1, 1),
@@ -50,9 +50,10 @@ def test_needs_the_reach_of_synthesis(coded: Coded, monkeypatch: pytest.MonkeyPa
 def test_takes_only_the_tiles_around_it(coded: Coded) -> None:
     for region, tiles in (
         (Region(0, 0, 16, 16), [0]),
-        (Region(700, 0, 1, 1), [2]),
+        (Region(31, 31, 1, 1), [0]),
+        (Region(700, 0, 1, 1), [1, 2]),
         (Region(255, 0, 2, 2), [0, 1]),
-        (Region(0, 640, 10, 10), [6]),
+        (Region(0, 640, 10, 10), [3, 6]),
         (Region(350, 350, 64, 64), [0, 1, 2, 3, 4, 5, 6, 7, 8]),
     ):
         reader = coded.reader()
@@ -61,11 +62,10 @@ def test_takes_only_the_tiles_around_it(coded: Coded) -> None:
 
 
 def test_reach_is_that_of_means_and_synthesis(coded: Coded) -> None:
-    """One pixel less far from the border of tile 1, and that tile is read too."""
-    weights = region_module.find_model_by_id(coded.reader().header.model_id, coded.settings.models)
-    reach = 16 * (MEAN_HALO + synthesis_halo(weights.config))
-    last = (256 - reach) // 64 * 64 - 1  # reads up to a whole hyperlatent site
-    for x, tiles in ((last, [0]), (last + 1, [0, 1])):
+    """One pixel further, and the tile beyond the border is read too."""
+    weights = find_model_by_id(coded.reader().header.model_id, coded.settings.models)
+    border = TILE - 16 * (MEAN_HALO + synthesis_halo(weights.config))
+    for x, tiles in ((border - 1, [0]), (border, [0, 1])):
         reader = coded.reader()
         decode_view(reader, View(Region(x, 0, 1, 1)), coded.settings)
         assert reader.tiles_read == tiles
@@ -82,7 +82,9 @@ def test_other_depths_and_gray(make_picture: PictureMaker, tiny_model: Path) -> 
         assert (part == part[..., :1]).all()
 
 
-@pytest.mark.parametrize("region", [Region(WIDTH, 0, 1, 1), Region(0, 600, 10, 51), Region(10**9, 0, 10**9, 1)])
+@pytest.mark.parametrize(
+    "region", [Region(WIDTH, 0, 1, 1), Region(0, 600, 10, 51), Region(10**9, 0, 10**9, 1)]
+)
 def test_beyond_the_picture_is_refused(coded: Coded, region: Region) -> None:
     with pytest.raises(JdcError, match="reaches beyond the picture of 701 × 650"):
         decode_view(coded.reader(), View(region), coded.settings)
@@ -94,7 +96,19 @@ def test_parse() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1.5,0,2,2", "-1,0,2,2", "0,0,0,5", "0,0,5,0", "²,0,1,1", "9" * 5000]
+    "text",
+    [
+        "",
+        "1,2,3",
+        "1,2,3,4,5",
+        "a,b,c,d",
+        "1.5,0,2,2",
+        "-1,0,2,2",
+        "0,0,0,5",
+        "0,0,5,0",
+        "²,0,1,1",
+        "9" * 5000,
+    ],
 )
 def test_parse_refuses(text: str) -> None:
     with pytest.raises(JdcError, match="region"):

@@ -60,6 +60,7 @@ function drawChart() {
   const frame = axes(shown.flatMap(curve), width, height);
   drawFrame(plot, frame, width, height);
   drawPublished(plot, frame, width, height);
+  drawInput(plot, frame, width, height);
   for (const codec of [...shown].reverse()) drawCurve(plot, frame, codec);
   plot.append(svg("path", { class: "ring", id: "ring", d: "" }));
 }
@@ -101,6 +102,15 @@ function drawPublished(plot, { margin, x, y }, width, height) {
         placed.push({ published: anchor, rate, value, x: px, y: py });
     }
   }
+}
+
+/** How good the noisy pictures are that were coded: a codec above this line has denoised. */
+function drawInput(plot, { margin, y }, width, height) {
+  const value = group().input[chosen.measure];
+  if (value === undefined || y(value) < margin.top || y(value) > height - margin.bottom) return;
+  plot.append(svg("line", { class: "input", x1: margin.left, x2: width - margin.right, y1: y(value), y2: y(value) }));
+  const text = `noisy input, ${number(value, 2)}${unit()}`;
+  plot.append(svg("text", { x: width - margin.right - 4, y: y(value) - 6, "text-anchor": "end" }, text));
 }
 
 function drawCurve(plot, { x, y }, codec) {

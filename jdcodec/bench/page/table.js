@@ -91,7 +91,8 @@ function drawVerdict() {
     if (!rate || rate.value === null)
       return html("li", {}, html("b", {}, "–"), html("span", {}, `${titles[codec]}: ${rate ? rate.why : "no curve"}`));
     const text = `${Math.abs(rate.value).toFixed(0)} % ${rate.value < 0 ? "fewer" : "more"} bits`;
-    return html("li", {}, html("b", {}, text), html("span", {}, `than ${titles[codec]}`));
+    const thin = rate.overlap < 0.5 ? `; the curves share only ${number(100 * rate.overlap, 0)} % of their range` : "";
+    return html("li", {}, html("b", {}, text), html("span", {}, `than ${titles[codec]}${thin}`));
   });
   const measure = data.measures[chosen.measure].split(" (")[0];
   byId("verdict-heading").textContent = cards.length ? `At equal ${measure}, ${titles[first]} needs` : "";

@@ -1,0 +1,44 @@
+"""Rate-aware rounding of latents: the encoder leaves out what costs more bits than it is worth.
+
+A value v = (y − mean) · gain between the symbols n − 1 and n goes to n − 1 where that is cheaper in
+bits + lambda · 255² · MSE. With K the cost of a squared error of one in v, the break-even point is
+n − 1/2 + (bits(n) − bits(n − 1)) / (2 K). The synthesis transform is taken to be as nearly orthonormal as the
+DCT that it starts from. Decoders need not know of any of this.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jdcodec.entropy import EntropyTables
+from jdcodec.entropy.tables import LEVELS
+from jdcodec.model.config import LATENT_STEP, quality_to_t, t_to_lambda
+
+#: Share of the theoretical shift that is used.
+DEFAULT_STRENGTH = 0.5
+
+
+@lru_cache(maxsize=32)
+def _step_bits(tables: EntropyTables) -> NDArray[np.float32]:
+    """Bits that a latent costs more at magnitude 1 than at 0, and at 2 than at 1: (2, LEVELS)."""
+    bits = np.zeros((2, LEVELS), np.float32)
+    for level in range(1, LEVELS):
+        table = tables.latent_table(level).astype(np.float64)
+        centre = (len(table) - 2) // 2
+        bits[:, level] = np.maximum(np.log2(table[centre : centre + 2] / table[centre + 1 : centre + 3]), 0)
+    return bits
+
+
+def rounding_shifts(
+    tables: EntropyTables, gain: NDArray[np.float32], quality: float, strength: float = DEFAULT_STRENGTH
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(bits of the first and of further steps by level, (2, LEVELS); factor by channel, (M,)).
+
+    Their product is how far above n − 1/2 a magnitude must lie to become n. `gain`: (M,), what latents
+    are multiplied by before they are rounded. MSE is the mean over three colours, hence the 3.
+    """
+    worth = t_to_lambda(quality_to_t(quality)) * 255.0**2 / 3.0 * (LATENT_STEP / gain) ** 2
+    return _step_bits(tables), (strength / (2.0 * worth)).astype(np.float32)
