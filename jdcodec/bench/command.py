@@ -22,8 +22,8 @@ from .plots import write_plots
 from .registry import Choice, choose
 from .report import write_report
 from .results import POINTS, RESULTS, Point, append, open_folder, write_json
-from .runner import Measuring, prepare, run
-from .sets import ReadPixels, open_set, read_pixels
+from .runner import Entrant, Measuring, prepare, run
+from .sets import PictureSet, ReadPixels, open_set, read_pixels
 from .summary import expenses, summarise
 
 DEFAULT_RIVALS = ("jpeg", "webp", "avif", "jxl")
@@ -86,22 +86,17 @@ def bench(
     )
     samples = choose_samples(pictures, settings.show)
     anchors = read_anchors(settings.anchors, pictures.name) if settings.anchors else ()
-    folder = settings.out or Path(f"bench-{pictures.name}")
-    done = open_folder(folder, resume=settings.resume, force=settings.force)
     entrants, absent = prepare(codecs, qualities, settings.strict)
     show_absent(absent, console)
     if not entrants:
         raise JdcError("none of the codecs can run here")
+    # Last of what can go wrong early: with --force this drops an earlier run's points.
+    folder = settings.out or Path(f"bench-{settings.folder.resolve().name}")
+    done = open_folder(folder, resume=settings.resume, force=settings.force)
 
-    measuring = Measuring(read, settings.jobs, settings.ssimulacra2)
-    points: list[Point] = []
-    with (folder / POINTS).open("a", encoding="utf-8") as stream:
-        for point in watch(
-            run(pictures, entrants, done, measuring), entrants, len(pictures.samples), console
-        ):
-            points.append(point)
-            if done.get(point.key) is not point:
-                append(stream, point)
+    points = _code(
+        pictures, entrants, done, Measuring(read, settings.jobs, settings.ssimulacra2), folder, console
+    )
     groups = summarise(pictures, entrants, points)
     result = document(
         pictures, entrants, absent, points, groups, expenses(pictures, points), _shown(settings)
@@ -117,6 +112,25 @@ def bench(
     if settings.strict and failed:
         raise JdcError(f"{failed} of {len(points)} points failed, see {report}")
     return Outcome(report, len(points), failed)
+
+
+def _code(
+    pictures: PictureSet,
+    entrants: Sequence[Entrant],
+    done: Mapping[tuple[object, ...], Point],
+    measuring: Measuring,
+    folder: Path,
+    console: Console,
+) -> list[Point]:
+    """Run the codecs, keeping each new point in the folder as it comes."""
+    points: list[Point] = []
+    with (folder / POINTS).open("a", encoding="utf-8") as stream:
+        running = run(pictures, entrants, done, measuring)
+        for point in watch(running, entrants, len(pictures.samples), console):
+            points.append(point)
+            if done.get(point.key) is not point:
+                append(stream, point)
+    return points
 
 
 def _require_packages(ssimulacra2: bool) -> None:

@@ -13,7 +13,7 @@ import jdcodec
 
 from .results import FORMAT, VERSION, Point, write_csv
 from .runner import Absent, Entrant
-from .sets import PictureSet
+from .sets import PictureSet, Sample
 from .summary import Expense, GroupSummary, MeanPoint
 
 CURVE_COLUMNS = ("group", "codec", *(field.name for field in fields(MeanPoint)))
@@ -44,36 +44,38 @@ def document(
         "set": {
             "name": pictures.name,
             "kind": pictures.kind,
-            "images": [
-                {
-                    "name": s.name,
-                    "file": s.source.name,
-                    "noise": s.noise.name if s.noise else None,
-                    "seed": s.seed if s.noise else None,
-                    "width": s.width,
-                    "height": s.height,
-                    "digest": s.digest,
-                    "input_psnr": s.input_psnr,
-                    "input_ms_ssim": s.input_ms_ssim,
-                }
-                for s in pictures.samples
-            ],
+            "images": [_image(sample) for sample in pictures.samples],
         },
-        "codecs": [
-            {
-                "name": e.codec.name,
-                "title": e.codec.title,
-                "kind": e.codec.kind,
-                "version": e.version,
-                "qualities": list(e.qualities),
-                "commands": [e.codec.command(quality) for quality in e.qualities],
-                "expense": asdict(expenses[e.codec.name]) if e.codec.name in expenses else None,
-            }
-            for e in entrants
-        ],
+        "codecs": [_codec(entrant, expenses.get(entrant.codec.name)) for entrant in entrants],
         "absent": [asdict(a) for a in absent],
         "groups": [asdict(group) for group in groups],
         "points": [asdict(point) for point in points],
+    }
+
+
+def _image(sample: Sample) -> dict[str, Any]:
+    return {
+        "name": sample.name,
+        "file": sample.source.name,
+        "noise": sample.noise.name if sample.noise else None,
+        "seed": sample.seed if sample.noise else None,
+        "width": sample.width,
+        "height": sample.height,
+        "digest": sample.digest,
+        "input_psnr": sample.input_psnr,
+        "input_ms_ssim": sample.input_ms_ssim,
+    }
+
+
+def _codec(entrant: Entrant, expense: Expense | None) -> dict[str, Any]:
+    return {
+        "name": entrant.codec.name,
+        "title": entrant.codec.title,
+        "kind": entrant.codec.kind,
+        "version": entrant.version,
+        "qualities": list(entrant.qualities),
+        "commands": [entrant.codec.command(quality) for quality in entrant.qualities],
+        "expense": asdict(expense) if expense else None,
     }
 
 

@@ -17,6 +17,9 @@ from .metrics import Pixels
 
 SCALE = Scale(1, 8, 1 / 32, (1, 2, 3, 4, 5, 6, 7, 8))
 
+_ALIGN = 64
+"""The networks take sides that are multiples of this."""
+
 _NAME = re.compile(r"jdc(?::(?P<model>[^@]+))?(?:@(?P<strength>[^@]+))?")
 
 
@@ -95,14 +98,13 @@ def _denoise(pixels: Pixels, model: str, device: str) -> Pixels:
     from jdcodec.codec.symbols import WINDOW_PIXELS
     from jdcodec.codec.weights import find_model
     from jdcodec.codec.windows import cover
-    from jdcodec.model.config import LATENT_STRIDE
 
     inference = start_inference(find_model(model), SCALE.best, device=device)
-    beyond = [(0, -side % LATENT_STRIDE) for side in pixels.shape[:2]]
+    beyond = [(0, -side % _ALIGN) for side in pixels.shape[:2]]
     padded = np.pad(pixels, (*beyond, (0, 0)), mode="edge")
     denoised = np.empty_like(padded)
     halo = inference.analysis_halo
-    for window in cover(*padded.shape[:2], align=LATENT_STRIDE, halo=halo, budget=WINDOW_PIXELS):
+    for window in cover(*padded.shape[:2], align=_ALIGN, halo=halo, budget=WINDOW_PIXELS):
         x = torch.from_numpy(np.ascontiguousarray(padded[window.outer])).to(inference.device)
         clean = inference.denoise(x.permute(2, 0, 1)[None].float() / 255, 1.0)[0].permute(1, 2, 0)
         levels = (clean.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()

@@ -30,8 +30,16 @@ def write_plots(
 
     paths = []
     folder.mkdir(exist_ok=True)
-    # A fixed salt makes the same curves the same SVG, so that plots under version control stay quiet.
-    with matplotlib.rc_context({"svg.hashsalt": "jdc-bench", "svg.fonttype": "none", "font.size": 9}):
+    with matplotlib.rc_context(
+        {
+            "font.size": 9,
+            "svg.fonttype": "none",
+            # A fixed salt makes the same curves the same SVG, so that plots under version control stay quiet.
+            "svg.hashsalt": "jdc-bench",
+            # A name with dollar signs is no formula.
+            "text.parse_math": False,
+        }
+    ):
         for group in groups:
             for measure in group.bd_rate:
                 stem = f"{measure}-{re.sub(r'[^a-z0-9.]+', '-', group.name.lower()).strip('-')}"

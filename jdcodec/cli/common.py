@@ -168,6 +168,14 @@ def keep_freed_memory() -> None:
     mallopt(m_trim_threshold, 1 << 30)
 
 
+def import_torch_meanwhile() -> None:
+    """Import torch, which takes a second, in the background while a photo is read from the disk."""
+    import importlib
+    import threading
+
+    threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
+
+
 def read_input(source: str) -> bytes:
     """All bytes of a file or of standard input; raises PhotoError."""
     try:

@@ -104,15 +104,16 @@ def decode(
     from jdcodec.codec.region import Region, View
     from jdcodec.errors import DamagedError, JdcError
 
-    suffix = f".{format.value}" if format is not None else ".png"
-    common.keep_freed_memory()
-    jobs = common.plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
-    deep = bits is BitDepth.sixteen
-    settings = DecodeSettings("uint16" if deep else "uint8", device, precision, tuple(model))
     try:
         view = View(Region.parse(region) if region is not None else None, int(scale))
     except JdcError as error:
         raise typer.BadParameter(str(error), param_hint="--region") from error
+    suffix = f".{format.value}" if format is not None else ".png"
+    common.keep_freed_memory()
+    jobs = common.plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
+    common.import_torch_meanwhile()
+    deep = bits is BitDepth.sixteen
+    settings = DecodeSettings("uint16" if deep else "uint8", device, precision, tuple(model))
     reading = Reading(settings, view, salvage)
     writing = _Writing(format.value if format else None, 16 if deep else 8, image_quality, force)
 

@@ -69,6 +69,7 @@ def encode(
 
     common.keep_freed_memory()
     jobs = common.plan_jobs(photos, output, suffix=".jdc", endings=common.PHOTO_ENDINGS, recursive=recursive)
+    common.import_torch_meanwhile()
     settings = EncodeSettings(quality, denoise, model, device, precision)
     options = ReadOptions(white_balance.value, exposure, auto_brighten)
 

@@ -1,7 +1,9 @@
 """What is left of a damaged file as a picture: undamaged tiles as they are, the others hatched.
 
 A lost tile's symbols are taken for zeros. The networks look across the borders of tiles, so an undamaged tile
-beside a lost one can differ from the true picture near that border: at most `Salvaged.band` pixels deep.
+beside a lost one can differ from the true picture near that border: at most `Salvaged.band` pixels deep,
+which is 224 for `fast`. (On kodim05 with a network trained for an hour: up to 30 levels within 32 pixels, up
+to 3 within 64, at most 1 beyond.)
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Salvaged:
     def damage(self) -> str:
         """One line; "" where the file is intact."""
         said = describe_damage(self.header.tile_count, self.lost, self.problems)
-        return said if not self.lost else f"{said}; what is within {self.band} pixels of them may differ"
+        return f"{said}; pixels within {self.band} of a lost tile may differ" if self.lost else said
 
 
 def salvage(data: bytes | memoryview, view: View, settings: DecodeSettings) -> Salvaged:

@@ -61,12 +61,11 @@ def verify_symbols(
 
 
 def describe_damage(tile_count: int, lost: Sequence[int], problems: Sequence[str]) -> str:
-    """One line on what is damaged; "" where nothing is. lost: indices of tiles, rising."""
+    """One line on what is damaged; "" where nothing is. lost: numbers of tiles, from 0, rising."""
     if not problems:
         return ""
-    where = f"tiles {_ranges(lost)} of {tile_count} (0–{tile_count - 1})" if lost else "no tile"
-    more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
-    return f"damaged: {where}; {problems[0]}{more}"
+    tiles = f"{len(lost)} of {tile_count} tiles lost, {_ranges(lost)}" if lost else "no tile lost"
+    return f"damaged: {tiles}; {problems[0]}"
 
 
 def _lost_tiles(report: ScanReport) -> tuple[int, ...]:

@@ -96,7 +96,10 @@ def load_weights(path: Path) -> Weights:
         raise ModelError(f"{path}: not a jdcodec weights file: {error}") from error
     if model_id(config, arrays) != promised:
         raise ModelError(f"{path}: the weights do not match their model id; the file is damaged")
-    tables = EntropyTables.from_arrays(_below(arrays, _TABLES))
+    try:
+        tables = EntropyTables.from_arrays(_below(arrays, _TABLES))
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     if (tables.latent_channels, tables.hyper_channels) != (config.latent_channels, config.hyper_channels):
         raise ModelError(f"{path}: the entropy tables are for another width than the network")
     return Weights(promised, config, tables, _below(arrays, _NETWORK), path)

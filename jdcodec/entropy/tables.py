@@ -129,7 +129,8 @@ class EntropyTables:
         sums *= self.scale_multiplier.astype(np.int64)[:, None] * QUALITY_STEPS
         sums += bias[:, None]
         sums >>= AFFINE_BITS + QUALITY_STEPS.bit_length() - 1
-        levels = np.clip(sums, 0, LEVELS - 1).astype(np.uint8)
+        np.clip(sums, 0, LEVELS - 1, out=sums)
+        levels = sums.astype(np.uint8)
         spread = levels.reshape(self.latent_channels, 4, 4, height, width).transpose(0, 3, 1, 4, 2)
         return np.ascontiguousarray(spread).reshape(self.latent_channels, 4 * height, 4 * width)
 

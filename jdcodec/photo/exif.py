@@ -17,6 +17,7 @@ from jdcodec.errors import PhotoError
 from jdcodec.photo.tiff import (
     EXIF_IFD,
     GPS_IFD,
+    INTEGER_FORMAT,
     MAKE,
     MODEL,
     ORIENTATION,
@@ -61,7 +62,7 @@ def orientation(payload: bytes) -> int:
         values = tiff.integers(tiff.directory(tiff.first_offset), ORIENTATION)
     except PhotoError:
         return 1
-    return values[0] if values and 1 <= values[0] <= 8 else 1
+    return values[0] if len(values) == 1 and 1 <= values[0] <= 8 else 1
 
 
 def upright(payload: bytes) -> bytes:
@@ -71,7 +72,7 @@ def upright(payload: bytes) -> bytes:
     block is not a TIFF structure.
     """
     tiff = Tiff(payload)
-    return _with_short(tiff, tiff.directory(tiff.first_offset), ORIENTATION, 1)
+    return _with_integer(tiff, tiff.directory(tiff.first_offset), ORIENTATION, 1)
 
 
 def as_srgb(payload: bytes) -> bytes:
@@ -79,19 +80,20 @@ def as_srgb(payload: bytes) -> bytes:
     try:
         tiff = Tiff(payload)
         for offset in tiff.integers(tiff.directory(tiff.first_offset), EXIF_IFD)[:1]:
-            payload = _with_short(tiff, tiff.directory(offset), _COLOUR_SPACE, 1)
+            payload = _with_integer(tiff, tiff.directory(offset), _COLOUR_SPACE, 1)
     except PhotoError:
         # A directory that cannot be read claims no colour space.
         return payload
     return payload
 
 
-def _with_short(tiff: Tiff, directory: Directory, tag: int, value: int) -> bytes:
-    """The bytes of the structure with one SHORT replaced; as they are where the tag is not there."""
+def _with_integer(tiff: Tiff, directory: Directory, tag: int, value: int) -> bytes:
+    """The bytes of the structure with a single integer replaced; as they are where the tag holds none."""
     field = directory.fields.get(tag)
-    if field is None or field.kind != SHORT or field.count != 1:
+    if field is None or field.kind not in INTEGER_FORMAT or field.count != 1:
         return tiff.data
-    return tiff.data[: field.offset] + struct.pack(tiff.order + "H", value) + tiff.data[field.offset + 2 :]
+    replacement = struct.pack(tiff.order + INTEGER_FORMAT[field.kind], value)
+    return tiff.data[: field.offset] + replacement + tiff.data[field.offset + field.size :]
 
 
 def upright_xmp(packet: bytes) -> bytes:

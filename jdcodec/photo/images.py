@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 import threading
 import warnings
@@ -37,6 +38,10 @@ _PLUGINS = {
     "GIF": "GifImagePlugin",
     "BMP": "BmpImagePlugin",
 }
+
+# Both log what they find odd in a file, and where nothing handles a log, Python prints it on stderr.
+for _library in ("PIL", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 # Pillow's layouts of 16-bit colour without the byte order → colour space, alpha.
 _DEEP_COLOUR = {
@@ -72,6 +77,9 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
     Raises `PhotoError` where it is damaged, cut short or of a kind that jdc does not read, `LimitError`
     where it is larger than the options allow; the limits are checked before pixels are decoded.
     """
+    # Here, because that module builds on this one.
+    from jdcodec.photo.tiff_images import read_tiff
+
     if format_name == "PNG":
         require_whole_png(data)
     elif format_name == "JPEG":
@@ -79,8 +87,6 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
     try:
         with _pillow_without_limits_and_warnings():
             if format_name == "TIFF":
-                from jdcodec.photo.tiff_images import read_tiff
-
                 return read_tiff(data, options)
             with open_image(data, format_name) as image:
                 options.check_size(*image.size)

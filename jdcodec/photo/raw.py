@@ -86,7 +86,7 @@ def _develop(data: bytes, options: ReadOptions) -> tuple[Pixels, exif.Shot, tupl
             options.check_size(sizes.raw_width, sizes.raw_height)
             options.check_size(sizes.width, sizes.height)
             raw.unpack()
-            shot = _shot(raw.other)
+            shot = _shot(raw)
             white_balance, notes = _white_balance(options, raw.camera_whitebalance)
             pixels = raw.postprocess(
                 # Daylight is what LibRaw does where neither is asked for.
@@ -121,16 +121,22 @@ def _white_balance(options: ReadOptions, multipliers: list[float]) -> tuple[Whit
     return "daylight", ("The file holds no camera white balance; daylight was used.",)
 
 
-def _shot(other: Any) -> exif.Shot:
+def _shot(raw: Any) -> exif.Shot:
     """What LibRaw knows about the shot. A damaged file gives any number, so each is checked."""
 
     def positive(value: float) -> float:
         return value if math.isfinite(value) and value > 0 else 0.0
 
+    try:
+        other = raw.other
+        taken = other.timestamp if other.timestamp.timestamp() > 0 else None
+    except (ValueError, OverflowError, OSError):
+        # A date that the calendar does not have; rawpy hands out the rest only together with it.
+        return exif.Shot()
     sensitivity = round(positive(other.iso_speed))
     return exif.Shot(
         artist=other.artist.strip(),
-        taken=other.timestamp if other.timestamp.timestamp() > 0 else None,
+        taken=taken,
         sensitivity=sensitivity if 0 < sensitivity < 10_000_000 else None,
         exposure_time=positive(other.shutter_speed),
         f_number=positive(other.aperture),

@@ -24,7 +24,9 @@ _RAW_PHOTOMETRIC = {32803, 34892}
 # Bytes of one value, by field type.
 _TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TYPE_SIZE |= {16: 8, 17: 8, 18: 8}
-_INTEGER_FORMAT = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+
+# The integer types among them, as struct spells them.
+INTEGER_FORMAT = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 _ORDERS: dict[bytes, Literal["<", ">"]] = {b"II": "<", b"MM": ">"}
 _MAGICS = {42, 43, 0x55, 0x4F52, 0x5352}  # TIFF, BigTIFF, RW2, ORF ("RO", "RS")
@@ -120,9 +122,9 @@ class Tiff:
     def integers(self, directory: Directory, tag: int) -> tuple[int, ...]:
         """The values of an integer tag; () where it is absent or holds something else."""
         field = directory.fields.get(tag)
-        if field is None or field.kind not in _INTEGER_FORMAT:
+        if field is None or field.kind not in INTEGER_FORMAT:
             return ()
-        form = f"{self.order}{field.count}{_INTEGER_FORMAT[field.kind]}"
+        form = f"{self.order}{field.count}{INTEGER_FORMAT[field.kind]}"
         return struct.unpack_from(form, self.data, field.offset)
 
     def directories(self) -> list[Directory]:

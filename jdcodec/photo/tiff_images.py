@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,15 +24,12 @@ _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _SEPARATE_PLANES = 2
 _PREMULTIPLIED, _STRAIGHT_ALPHA = 1, 2
 
-# tifffile logs what it finds odd; where nothing handles a log, Python prints it on stderr.
-_UNPRINTED = logging.NullHandler()
-
 # libtiff prints "module: message." and Pillow gives the stream the name tempfile.tif. What ends the
 # decoding is raised as well, so the words are only kept from the terminal.
 _LIBTIFF_MESSAGE = re.compile(
-    rb"^(?:tempfile\.tif|\w*TIFF\w*|\w+(?:Decode\w*|Setup\w*|Lib)): .*\n?", re.MULTILINE
-)
-    rb"^(?:tempfile\.tif|\w*TIFF\w*|\w+(?:Decode\w*|Setup\w*|Lib)): .*\n?", re.MULTILINE
+    rb"^(?:tempfile\.tif|MissingRequired|\w*(?:TIFF|Decode|Setup|Codec|Strip|Tile|Dir|LZW|ZIP|Fax|JPEG|Predict)\w*)"
+    rb": .*\n?",
+    re.MULTILINE,
 )
 
 
@@ -78,7 +74,6 @@ def _read_with_tifffile(
     """Separate 16-bit planes, 16-bit gray with alpha and the like, without compression or with Deflate."""
     import tifffile
 
-    logging.getLogger("tifffile").addHandler(_UNPRINTED)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page: Any = file.pages[0]
         options.check_size(page.imagewidth, page.imagelength)

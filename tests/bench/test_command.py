@@ -94,6 +94,14 @@ def test_resuming_goes_on_and_force_starts_again(clean_set: Path, quiet: Console
     assert len(points.read_text().splitlines()) == 8
 
 
+def test_force_drops_nothing_where_the_settings_cannot_be_used(clean_set: Path, quiet: Console) -> None:
+    run(clean_set, quiet, max_images=1)
+    with pytest.raises(JdcError, match="has no quality 99"):
+        run(clean_set, quiet, force=True, qualities=("ours=99",))
+    assert run(clean_set, quiet, resume=True, max_images=1).points == 8
+    assert len((clean_set.parent / "report" / "points.jsonl").read_text().splitlines()) == 8
+
+
 def test_a_codec_that_is_not_there_is_a_line_or_an_error(clean_set: Path, quiet: Console) -> None:
     def missing() -> str:
         raise Unavailable("gone: the program gone is not installed (apt install gone)")

@@ -63,3 +63,8 @@ def test_names_of_groups_become_names_of_files(group: GroupSummary, tmp_path: Pa
     )
     assert {path.parent for path in paths} == {tmp_path}
     assert {"psnr-ms-ssim-0.7.svg", "psnr-..-cheng-1.svg"} <= {path.name for path in paths}
+
+
+def test_names_with_dollar_signs_are_no_formulas(group: GroupSummary, tmp_path: Path) -> None:
+    write_plots(tmp_path, "a $set$ of $\\frac{$", [group], [])
+    assert "$set$" in (tmp_path / "psnr-all.svg").read_text()

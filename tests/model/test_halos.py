@@ -10,18 +10,18 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from conftest import NetworkMaker
 
 from jdcodec.model.config import CONFIGS
 from jdcodec.model.entropy_model import checkerboard
 from jdcodec.model.inference import HYPER_HALO, MEAN_HALO, Inference
-from jdcodec.model.network import JointCodec
 
 #: Sites or pixels of NaN beyond the halo, on each side.
 BEYOND = 16
 
 
 @pytest.fixture(params=CONFIGS)
-def inference(request: pytest.FixtureRequest, make_network: Callable[[str], JointCodec]) -> Inference:
+def inference(request: pytest.FixtureRequest, make_network: NetworkMaker) -> Inference:
     return Inference(make_network(request.param), 0.5, torch.float32)
 
 

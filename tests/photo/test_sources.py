@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 import subprocess
 import sys
 import warnings
@@ -93,6 +94,20 @@ def test_damage_neither_warns_nor_prints(capfd: pytest.CaptureFixture[str]) -> N
                 assert "\n" not in str(error)
     captured = capfd.readouterr()
     assert captured.out == "" and captured.err == ""
+
+
+def test_what_the_libraries_log_is_not_printed(tmp_path: Path) -> None:
+    data = pillow_file(picture(), "TIFF")
+    # Samples per pixel, a SHORT: 3 to 65535. Pillow logs an error about it.
+    at = data.index(struct.pack("<HHIHH", 277, 3, 1, 3, 0)) + 8
+    (tmp_path / "photo.tif").write_bytes(data[:at] + b"\xff\xff" + data[at + 2 :])
+    code = (
+        "import sys, jdcodec.photo as p\n"
+        "try: p.read_photo(sys.argv[1])\nexcept p.read.PhotoError: print('refused')"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "photo.tif")]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("refused\n", "")
 
 
 def test_what_others_write_to_stderr_meanwhile_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:

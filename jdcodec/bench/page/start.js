@@ -14,6 +14,8 @@ function start() {
   const count = data.set.images.length;
   const noisy = data.set.kind === "clean" ? "" : " The noisy picture is coded and the decoded one compared with the clean one.";
   document.title = `jdc bench: ${data.set.name}`;
+  const jobs = data.made.settings.jobs;
+  if (jobs > 1) byId("table-note").append(` ${jobs} codings ran side by side, which slows each of them down.`);
   byId("title").textContent = data.set.name;
   byId("about").textContent = `${count} ${kinds[data.set.kind]}, ${names.length} codecs, means over the pictures.${noisy}`;
   const measures = Object.entries(data.measures).filter(([key]) => data.groups.some((one) => one.bd_rate[key]));
