@@ -185,6 +185,9 @@ def _encode_with_pillow(pixels: Pixels, name: str, quality: int, metadata: _Meta
         settings |= {"quality": quality, "subsampling": "4:4:4"}
     elif name == "WEBP":
         settings |= {"quality": quality}
+    elif name == "PNG":
+        # Measured on a decoded photo: a tenth larger than at level 6, in a quarter of its time.
+        settings |= {"compress_level": 2}
     if name == "PNG" and xmp:
         texts = PngImagePlugin.PngInfo()
         texts.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import torch
 from torch import Tensor
 
 from .base import Denoiser, ReferenceModel
@@ -19,19 +18,21 @@ class DenoiseThenCompress(ReferenceModel):
     def __init__(self, denoiser: Denoiser, codec: ReferenceModel) -> None:
         super().__init__()
         self.denoiser, self.codec = denoiser, codec
-        self.multiple, self.string_count = codec.multiple, codec.string_count
 
     def forward(self, x: Tensor, clean: Tensor | None = None) -> Output:
-        return self.codec(self.denoiser(x).reconstruction, clean)
+        output: Output = self.codec(self.denoiser(x).reconstruction, clean)
+        return output
 
     def parts(self) -> tuple[Part, ...]:
         return (*self.denoiser.parts(), *self.codec.parts())
 
-    def _encode(self, x: Tensor) -> Sequence[bytes]:
-        return self.codec._encode(self.denoiser.denoise(x))
+    @torch.no_grad()
+    def compress(self, x: Tensor) -> bytes:
+        with self._evaluation():
+            return self.codec.compress(self.denoiser(x).reconstruction)
 
-    def _decode(self, strings: Sequence[bytes], height: int, width: int) -> Tensor:
-        return self.codec._decode(strings, height, width)
+    def decompress(self, data: bytes) -> Tensor:
+        return self.codec.decompress(data)
 
 
 def unet_manypriors() -> DenoiseThenCompress:

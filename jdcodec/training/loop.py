@@ -219,7 +219,8 @@ class Trainer:
     @torch.no_grad()
     def _start_scales(self) -> None:
         generator = torch.Generator().manual_seed(self.recipe.seed)
-        clean = random_crops(self.photographs, 32, 128, generator, self.device)
+        crop = min(phase.crop for phase in self.recipe.phases)
+        clean = random_crops(self.photographs, 32, crop, generator, self.device)
         y = self.model.analysis(clean, torch.zeros(32, device=self.device))
         self.model.entropy.scale.start_from(y)
         self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
@@ -80,6 +81,8 @@ def shipped_recipes() -> list[str]:
 def _parse(source: str, values: dict[str, Any]) -> Recipe:
     values = {"name": Path(source).stem, **values}
     if "phases" in values:
+        if not isinstance(values["phases"], list):
+            raise TrainingError(f"recipe {source}: phases: expected an array of tables")
         values["phases"] = tuple(_build(Phase, f"{source}: phases", phase) for phase in values["phases"])
     if "noise" in values:
         values["noise"] = _build(CameraNoise, f"{source}: noise", values["noise"])
@@ -100,6 +103,8 @@ def _build(kind: type[Any], where: str, values: Any) -> Any:
         wanted = kinds.get(str(fields[key].type))
         if wanted is not None and (not isinstance(value, wanted) or isinstance(value, bool)):
             raise TrainingError(f"recipe {where}: {key} must be of type {fields[key].type}, not {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise TrainingError(f"recipe {where}: {key} must be finite, not {value!r}")
     try:
         return kind(**values)
     except TypeError as error:
@@ -121,5 +126,9 @@ def _check(source: str, recipe: Recipe) -> None:
     for phase in recipe.phases:
         if phase.crop % 64 or phase.crop <= 0 or phase.batch <= 0 or not 0 <= phase.start < 1:
             raise TrainingError(f"recipe {source}: a phase needs a crop that is a multiple of 64 and a batch")
-    if recipe.learning_rate <= 0 or recipe.hold_out_every < 2:
-        raise TrainingError(f"recipe {source}: learning_rate must be positive and hold_out_every at least 2")
+    if recipe.learning_rate <= 0 or recipe.clip <= 0:
+        raise TrainingError(f"recipe {source}: learning_rate and clip must be positive")
+    if recipe.warmup_steps < 1 or recipe.hold_out_every < 2:
+        raise TrainingError(f"recipe {source}: warmup_steps must be at least 1 and hold_out_every at least 2")
+    if not 0 < recipe.noise.shot_min <= recipe.noise.shot_max:
+        raise TrainingError(f"recipe {source}: noise: shot_min must be above 0 and at most shot_max")
