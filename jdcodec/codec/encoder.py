@@ -5,55 +5,87 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from jdcodec.codec.target import SizeGoal, code_to_size
 from jdcodec.codec.weights import Weights, find_model
-from jdcodec.container import Header, Limits, Metadata, Tile, Writer
+from jdcodec.container import Header, Limits, Metadata, Tile, Writer, parse
+from jdcodec.container.header import MAX_QUALITY_CODE
 from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.entropy import encode_tile
 from jdcodec.errors import JdcError
 
 if TYPE_CHECKING:
+    import torch
+
     from jdcodec.codec.symbols import Symbols
+    from jdcodec.model.inference import Inference
     from jdcodec.photo import Photo
+
+
+# Where the search for a size begins: latents from the middle of the scale hold for both of its ends.
+_MIDDLE_STEP = MAX_QUALITY_CODE // 2
 
 
 @dataclass(frozen=True)
 class EncodeSettings:
     """quality: 1 (smallest) to 8 (best), real. denoise: 0 (keep what the sensor saw) to 1 (clean scene).
 
+    denoise may be "auto": 1 for a photo with visible noise, 0 for a clean one (see `noise`). size: a wanted
+    size, for which the quality is found; a bound only lowers the quality given, a target ignores it.
     model: name of a shipped model, or path of a weights file. device and precision: see `runtime`.
     """
 
     quality: float = 5.0
-    denoise: float = 1.0
+    denoise: float | Literal["auto"] = 1.0
     model: str = "fast"
     device: str = "auto"
     precision: str = "auto"
     tile_size: int = 1024
     limits: Limits = DEFAULT_LIMITS
+    size: SizeGoal | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 8:
             raise JdcError(f"quality must lie between 1 and 8, not {self.quality:g}")
-        if not 0 <= self.denoise <= 1:
+        if isinstance(self.denoise, str):
+            if self.denoise != "auto":
+                raise JdcError(f"denoise must lie between 0 and 1, or be auto, not {self.denoise!r}")
+        elif not 0 <= self.denoise <= 1:
             raise JdcError(f"denoise must lie between 0 and 1, not {self.denoise:g}")
 
 
+@dataclass(frozen=True)
+class Coded:
+    """A coded photo: the file, its header, and how often the large networks ran over the photo."""
+
+    data: bytes
+    header: Header
+    network_runs: int
+
+
 def encode_photo(photo: Photo, settings: EncodeSettings) -> bytes:
-    """Code a photo; raises JdcError (limits, model, settings)."""
-    weights = find_model(settings.model)
-    header = _header(photo, weights, settings)
-    symbols = _analyse(photo, weights, header, settings)
-    buffer = io.BytesIO()
-    writer = Writer(buffer, header, Metadata(photo.exif, photo.xmp, photo.icc), settings.limits)
-    for tile in code_tiles(symbols, weights, header):
-        writer.add_tile(tile)
-    writer.finish()
-    return buffer.getvalue()
+    """Code a photo; raises JdcError (limits, model, settings, a size that cannot be had)."""
+    return code_photo(photo, settings).data
+
+
+def code_photo(photo: Photo, settings: EncodeSettings) -> Coded:
+    """As `encode_photo`, and tell what was chosen where the settings left a choice."""
+    coder = _PhotoCoder(photo, settings)
+    step, goal = coder.header.quality_code, settings.size
+    if goal is None:
+        coder.analyse(step)
+        data = coder.code(step)
+    elif goal.never_above:
+        data = code_to_size(coder, goal.in_bytes(photo.width * photo.height), start=step, highest=step)
+    else:
+        data = code_to_size(
+            coder, goal.in_bytes(photo.width * photo.height), start=_MIDDLE_STEP, highest=MAX_QUALITY_CODE
+        )
+    return Coded(data, parse(data, settings.limits).header, coder.runs)
 
 
 def code_tiles(symbols: Symbols, weights: Weights, header: Header) -> Iterator[Tile]:
@@ -72,28 +104,63 @@ def symbols_crc(
     return zlib.crc32(y.astype("<i2", copy=False).tobytes(), zlib.crc32(z.astype("<i2").tobytes()))
 
 
-def _header(photo: Photo, weights: Weights, settings: EncodeSettings) -> Header:
-    return Header.from_settings(
-        model_id=weights.model_id,
-        quality=settings.quality,
-        denoise=settings.denoise,
-        gray=photo.is_gray,
-        bit_depth=photo.bit_depth,
-        width=photo.width,
-        height=photo.height,
-        tile_size=settings.tile_size,
-    )
+class _PhotoCoder:
+    """One photo in the making: latents at a quality step, and files from them.
 
+    header: that of a file at the quality of the settings. runs: how often the large networks ran.
+    """
 
-def _analyse(photo: Photo, weights: Weights, header: Header, settings: EncodeSettings) -> Symbols:
-    from jdcodec.codec.runtime import start_inference
-    from jdcodec.codec.symbols import picture_to_symbols
+    def __init__(self, photo: Photo, settings: EncodeSettings) -> None:
+        self.runs = 0
+        self._photo = photo
+        self._settings = settings
+        self._weights = find_model(settings.model)
+        self._latents: torch.Tensor | None = None
+        self.header = Header.from_settings(
+            model_id=self._weights.model_id,
+            quality=settings.quality,
+            denoise=self._strength(),
+            gray=photo.is_gray,
+            bit_depth=photo.bit_depth,
+            width=photo.width,
+            height=photo.height,
+            tile_size=settings.tile_size,
+        )
 
-    inference = start_inference(weights, header.quality, device=settings.device, precision=settings.precision)
-    return picture_to_symbols(
-        photo.pixels,
-        inference,
-        weights.tables,
-        strength=header.denoise,
-        quality_step=header.quality_code,
-    )
+    def analyse(self, step: int) -> None:
+        """Run denoiser and analysis transform at a quality step."""
+        from jdcodec.codec.symbols import picture_to_latents
+
+        header = replace(self.header, quality_code=step)
+        inference = self._inference(header.quality)
+        self._latents = picture_to_latents(self._photo.pixels, inference, strength=header.denoise)
+        self.runs += 1
+
+    def code(self, step: int) -> bytes:
+        """The whole file at a quality step, from the latents of the last `analyse`."""
+        from jdcodec.codec.symbols import latents_to_symbols
+
+        assert self._latents is not None
+        photo, weights, header = self._photo, self._weights, replace(self.header, quality_code=step)
+        inference = self._inference(header.quality)
+        symbols = latents_to_symbols(self._latents, inference, weights.tables, quality_step=step)
+        buffer = io.BytesIO()
+        metadata = Metadata(photo.exif, photo.xmp, photo.icc)
+        writer = Writer(buffer, header, metadata, self._settings.limits)
+        for tile in code_tiles(symbols, weights, header):
+            writer.add_tile(tile)
+        writer.finish()
+        return buffer.getvalue()
+
+    def _strength(self) -> float:
+        if not isinstance(self._settings.denoise, str):
+            return self._settings.denoise
+        from jdcodec.codec.noise import auto_strength
+
+        return auto_strength(self._photo.pixels, self._inference(self._settings.quality))
+
+    def _inference(self, quality: float) -> Inference:
+        from jdcodec.codec.runtime import start_inference
+
+        settings = self._settings
+        return start_inference(self._weights, quality, device=settings.device, precision=settings.precision)

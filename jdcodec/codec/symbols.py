@@ -62,10 +62,37 @@ def picture_to_symbols(
     window_pixels: int = WINDOW_PIXELS,
 ) -> Symbols:
     """Pixels (H, W, 3) uint8 or uint16, sRGB, to symbols; `strength` 0…1 is the share of noise removed."""
-    height, width = _coded(pixels.shape[0]), _coded(pixels.shape[1])
-    symbols = Symbols.empty(tables, height, width)
-    y = _latents(pixels, (height, width), inference, strength, tables.latent_channels, window_pixels)
+    y = picture_to_latents(pixels, inference, strength=strength, window_pixels=window_pixels)
+    return latents_to_symbols(y, inference, tables, quality_step=quality_step, window_pixels=window_pixels)
+
+
+def picture_to_latents(
+    pixels: NDArray[Any], inference: Inference, *, strength: float, window_pixels: int = WINDOW_PIXELS
+) -> torch.Tensor:
+    """Pixels (H, W, 3) to latents (1, M, h, w) float32 on the CPU, not rounded; 16 h × 16 w covers them."""
+    coded = _coded(pixels.shape[0]), _coded(pixels.shape[1])
+    channels = inference.network.config.latent_channels
+    y = torch.empty(1, channels, coded[0] // LATENT_STRIDE, coded[1] // LATENT_STRIDE)
+    for window in cover(*coded, align=HYPER_STRIDE, halo=inference.analysis_halo, budget=window_pixels):
+        x = inference.denoise(_picture(pixels, window, inference.device), strength)
+        latents = inference.latents(x)
+        rows, columns = (slice(s.start // LATENT_STRIDE, s.stop // LATENT_STRIDE) for s in window.core)
+        inner = (slice(s.start // LATENT_STRIDE, s.stop // LATENT_STRIDE) for s in window.inner())
+        y[:, :, rows, columns] = latents[:, :, *inner].cpu()
+    return y
+
+
+def latents_to_symbols(
+    y: torch.Tensor,
+    inference: Inference,
+    tables: EntropyTables,
+    *,
+    quality_step: int,
+    window_pixels: int = WINDOW_PIXELS,
+) -> Symbols:
+    """Latents (1, M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work."""
     sites = y.shape[2:]
+    symbols = Symbols.empty(tables, sites[0] * LATENT_STRIDE, sites[1] * LATENT_STRIDE)
     budget = window_pixels // LATENT_STRIDE**2
     for window in cover(*sites, align=_SITES, halo=HYPER_HALO, budget=budget):
         z = inference.hyperlatents(y[:, :, *window.outer].to(inference.device), HYPER_LIMIT)
@@ -153,25 +180,6 @@ def _rounding(
         torch.from_numpy(by_level).to(inference.device),
         torch.from_numpy(by_channel).to(inference.device),
     )
-
-
-def _latents(
-    pixels: NDArray[Any],
-    coded: tuple[int, int],
-    inference: Inference,
-    strength: float,
-    channels: int,
-    window_pixels: int,
-) -> torch.Tensor:
-    """Latents of the whole picture, (1, M, H/16, W/16) float32, on the CPU."""
-    y = torch.empty(1, channels, coded[0] // LATENT_STRIDE, coded[1] // LATENT_STRIDE)
-    for window in cover(*coded, align=HYPER_STRIDE, halo=inference.analysis_halo, budget=window_pixels):
-        x = inference.denoise(_picture(pixels, window, inference.device), strength)
-        latents = inference.latents(x)
-        rows, columns = (slice(s.start // LATENT_STRIDE, s.stop // LATENT_STRIDE) for s in window.core)
-        inner = (slice(s.start // LATENT_STRIDE, s.stop // LATENT_STRIDE) for s in window.inner())
-        y[:, :, rows, columns] = latents[:, :, *inner].cpu()
-    return y
 
 
 def _picture(pixels: NDArray[Any], window: Window, device: torch.device) -> torch.Tensor:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.atomic import atomic_output
 from jdcodec.entropy import EntropyTables
 from jdcodec.errors import ModelError
 from jdcodec.model.config import ModelConfig
@@ -63,7 +64,7 @@ def save_weights(
     path: Path, config: ModelConfig, network: Mapping[str, NDArray[Any]], tables: EntropyTables
 ) -> bytes:
     """Write a weights file and return its model id."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = {_NETWORK + name: np.ascontiguousarray(array) for name, array in network.items()}
     arrays |= {_TABLES + name: np.ascontiguousarray(array) for name, array in tables.to_arrays().items()}
@@ -73,7 +74,8 @@ def save_weights(
         "model_id": identity.hex(),
         "format": "jdcodec weights 1",
     }
-    save_file(arrays, path, metadata)
+    with atomic_output(path, force=True) as file:
+        file.write(save(arrays, metadata))
     return identity
 
 
