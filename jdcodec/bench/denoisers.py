@@ -102,7 +102,7 @@ def _sigma(x: Floats) -> float:
     """Noise level on [0, 1], mean over channels: median of the finest wavelet details (Donoho 1994)."""
     from skimage.restoration import estimate_sigma
 
-    return float(np.mean(estimate_sigma(x, channel_axis=-1)))  # type: ignore[no-untyped-call]
+    return float(np.mean(estimate_sigma(x, channel_axis=-1)))
 
 
 def _load_nlm() -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import signal
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO
 
 import typer
 
+from jdcodec.cli.progress import Done, Tally, progress_bar
 from jdcodec.errors import JdcError, OutputError, PhotoError
 
 #: Set by --debug: tracebacks instead of one line.
@@ -34,6 +40,14 @@ def complain(message: str) -> None:
     print(f"jdc: {' '.join(message.splitlines())}", file=sys.stderr)
 
 
+def say(line: str, *, err: bool = False) -> None:
+    """A line on standard output, or on standard error; above the progress bar where one is shown.
+
+    Not `typer.echo`, which writes past the stream that the bar puts in the place of standard output.
+    """
+    print(line, file=sys.stderr if err else sys.stdout, flush=True)
+
+
 @dataclass(frozen=True)
 class Job:
     """One input and where its result goes; `-` is standard input or output."""
@@ -51,9 +65,12 @@ def plan_jobs(
     `output`, which mirrors the folders below an input folder, or beside themselves. Where two inputs
     would share a name, as a.NEF and a.JPG do, both keep their endings: a.NEF.jdc, a.JPG.jdc.
 
-    Raises PhotoError for an input that does not exist or a folder with nothing to do.
+    An input that is named twice counts once. Hidden files, as the "._a.jpg" of macOS, are left out.
+
+    Raises PhotoError for a folder that cannot be read or has nothing to do, OutputError where inputs cannot
+    have outputs of their own.
     """
-    sources = list(_expand(inputs, endings, recursive))
+    sources = list({Path(s[0]).absolute(): s for s in _expand(inputs, endings, recursive)}.values())
     many = len(sources) > 1 or any(entry != STANDARD and Path(entry).is_dir() for entry in inputs)
     if not many:
         return [Job(str(sources[0][0]), _single_target(sources[0][0], output, suffix))]
@@ -73,7 +90,10 @@ def _expand(
         if entry == STANDARD:
             yield STANDARD, Path(STANDARD)
         elif path.is_dir():
-            found = sorted(path.rglob("*") if recursive else path.iterdir())
+            try:
+                found = sorted(path.rglob("*") if recursive else path.iterdir())
+            except OSError as error:
+                raise PhotoError(f"{entry}: {error.strerror}") from error
             files = [f for f in found if f.suffix.lower() in endings and f.is_file() and not _hidden(f, path)]
             if not files:
                 more = "" if recursive else "; folders below it are read with --recursive"
@@ -103,32 +123,43 @@ def _distinct_jobs(sources: list[tuple[str | Path, Path]], output: str | None, s
         return str(folder / name)
 
     plain = [target(source, place, place.with_suffix(suffix).name) for source, place in sources]
-    jobs = []
-    for (source, place), chosen in zip(sources, plain):
-        clash = plain.count(chosen) > 1
-        jobs.append(Job(str(source), target(source, place, place.name + suffix) if clash else chosen))
+    full = [target(source, place, place.name + suffix) for source, place in sources]
+    taken = Counter(plain) + Counter(full)
+    jobs = [
+        Job(str(source), short if taken[short] == 1 else long)
+        for (source, _), short, long in zip(sources, plain, full)
+    ]
+    by_target: dict[str, Job] = {}
+    for job in jobs:
+        other = by_target.setdefault(job.target, job)
+        if other is not job:
+            raise OutputError(
+                f"{other.source} and {job.source} would both become {job.target}; do them one by one"
+            )
     return jobs
 
 
-def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None], *, quiet: bool) -> None:
-    """Do each job; several go on past failures, which are listed at the end with exit status 1."""
+def run_jobs(jobs: Sequence[Job], work: Callable[[Job], Done | None], *, quiet: bool) -> None:
+    """Do each job; several go on past failures, which are listed at the end with exit status 1.
+
+    What `work` returns is counted: several photos end with a line that sums them up. After Ctrl-C that line
+    says how far it came.
+    """
     if len(jobs) == 1:
         work(jobs[0])
         return
-    failures = []
-    with _progress(len(jobs), quiet) as advance:
-        for job in jobs:
-            try:
-                if job.target != STANDARD:
-                    Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-                work(job)
-            except JdcError as error:
-                if debug:
-                    raise
-                failures.append(str(error))
-            except OSError as error:
-                failures.append(f"{job.target}: {error.strerror}")
-            advance()
+    failures: list[str] = []
+    tally = Tally()
+    try:
+        with progress_bar([job.source for job in jobs], tally, quiet=quiet) as advance:
+            for job in jobs:
+                tally.add(_attempt(job, work, failures))
+                advance()
+    except KeyboardInterrupt:
+        complain(f"interrupted after {tally.finished} of {len(jobs)} files")
+        raise
+    if tally.photos and not quiet:
+        typer.echo(str(tally))
     if failures:
         for failure in failures:
             complain(failure)
@@ -136,19 +167,37 @@ def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None], *, quiet: bool) -
         raise typer.Exit(1)
 
 
-@contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[Callable[[], None]]:
-    """A progress bar on standard error where that is a terminal; yields what counts one more."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _attempt(job: Job, work: Callable[[Job], Done | None], failures: list[str]) -> Done | None:
+    """Do one job of several; a failure is noted."""
+    try:
+        if job.target != STANDARD:
+            Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+        return work(job)
+    except JdcError as error:
+        if debug:
+            raise
+        failures.append(str(error))
+    except OSError as error:
+        failures.append(f"{job.target}: {error.strerror}")
+    return None
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("photos", total=total)
-        yield lambda: progress.advance(task)
+
+def is_up_to_date(job: Job) -> bool:
+    """Whether the output is there and not older than its input."""
+    try:
+        return Path(job.target).stat().st_mtime_ns >= Path(job.source).stat().st_mtime_ns
+    except OSError:
+        return False
+
+
+def kinds_to_strip(text: str | None) -> frozenset[str]:
+    """The value of --strip; raises BadParameter."""
+    from jdcodec.photo.metadata import parse_kinds
+
+    try:
+        return parse_kinds(text) if text is not None else frozenset()
+    except PhotoError as error:
+        raise typer.BadParameter(str(error), param_hint="--strip") from error
 
 
 def keep_freed_memory() -> None:
@@ -169,11 +218,28 @@ def keep_freed_memory() -> None:
 
 
 def import_torch_meanwhile() -> None:
-    """Import torch, which takes a second, in the background while a photo is read from the disk."""
-    import importlib
-    import threading
+    """Import torch, which takes a second, in the background while a photo is read from the disk.
 
-    threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
+    Nothing is written before that is done, so until then SIGINT and SIGTERM end the process at once. As an
+    exception inside an import they can leave this thread with the lock that the other one waits for.
+    """
+    thread = threading.Thread(target=importlib.import_module, args=("torch",), daemon=True)
+    thread.start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        _leave_at_once_during(thread, number)
+
+
+def _leave_at_once_during(thread: threading.Thread, number: signal.Signals) -> None:
+    usual = signal.getsignal(number)
+    if not callable(usual):  # ignored, as under nohup
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        if thread.is_alive():
+            os._exit(128 + number)
+        usual(number, frame)
+
+    signal.signal(number, leave)
 
 
 def read_input(source: str) -> bytes:

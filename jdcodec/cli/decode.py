@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jdcodec.codec.picture import Picture, Reading
 
 _PART = "Part of the picture"
+_METADATA = "Metadata"
 _DAMAGE = "Damage"
 _MACHINE = "Machine"
 
@@ -58,10 +59,14 @@ def decode(
         ..., metavar="FILE...", help=".jdc files, folders of them, or - for standard input."
     ),
     output: str | None = typer.Option(
-        None, "-o", "--output", help="File, folder, or - for standard output. [default: beside the file]"
+        None,
+        "-o",
+        "--output",
+        help="File, folder, or - for standard output.",
+        show_default="beside the file",
     ),
     format: ImageFormat | None = typer.Option(
-        None, "--format", help="Image format. [default: by the output's ending, else png]"
+        None, "--format", help="Image format.", show_default="by the output's ending, else png"
     ),
     bits: BitDepth = typer.Option(BitDepth.eight, "--bits", help="Bits a channel (png, tiff, ppm)."),
     image_quality: int | None = typer.Option(
@@ -80,6 +85,13 @@ def decode(
     ),
     scale: Scale = typer.Option(
         Scale.whole, "--scale", help="A preview so many times smaller: fast.", rich_help_panel=_PART
+    ),
+    strip: str | None = typer.Option(
+        None,
+        "--strip",
+        metavar="KINDS",
+        help="Metadata to leave out: exif, gps, xmp, icc (with commas between), or all.",
+        rich_help_panel=_METADATA,
     ),
     salvage: bool = typer.Option(
         False,
@@ -108,6 +120,7 @@ def decode(
         view = View(Region.parse(region) if region is not None else None, int(scale))
     except JdcError as error:
         raise typer.BadParameter(str(error), param_hint="--region") from error
+    stripped = common.kinds_to_strip(strip)
     suffix = f".{format.value}" if format is not None else ".png"
     common.keep_freed_memory()
     jobs = common.plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
@@ -115,16 +128,16 @@ def decode(
     deep = bits is BitDepth.sixteen
     settings = DecodeSettings("uint16" if deep else "uint8", device, precision, tuple(model))
     reading = Reading(settings, view, salvage)
-    writing = _Writing(format.value if format else None, 16 if deep else 8, image_quality, force)
+    writing = _Writing(format.value if format else None, 16 if deep else 8, image_quality, stripped, force)
 
     def work(job: Job) -> None:
         figures = _decode_one(job, reading, writing)
         to_stdout = job.target == STANDARD
         if as_json and not to_stdout:
-            typer.echo(json.dumps(figures, ensure_ascii=False))
+            common.say(json.dumps(figures, ensure_ascii=False))
         elif not quiet:
             size = f"{figures['width']} × {figures['height']}"
-            typer.echo(f"{job.target}: {size}, {figures['seconds']:.1f} s", err=to_stdout)
+            common.say(f"{job.target}: {size}, {figures['seconds']:.1f} s", err=to_stdout)
         if "damage" in figures:
             raise DamagedError(f"{common.source_name(job.source)}: {figures['damage']}")
 
@@ -133,11 +146,12 @@ def decode(
 
 @dataclass(frozen=True)
 class _Writing:
-    """How the image is written."""
+    """How the image is written. stripped: kinds of metadata to leave out."""
 
     format: str | None
     bit_depth: Literal[8, 16]
     quality: int | None
+    stripped: frozenset[str]
     force: bool
 
 
@@ -145,18 +159,21 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
     """Decode one file; returns what there is to say about it."""
     from jdcodec.atomic import check_output
     from jdcodec.photo import encode_image, write_photo
+    from jdcodec.photo.metadata import MetadataBlocks, strip
 
     if job.target != STANDARD:
         check_output(job.target, force=writing.force)
     started = time.perf_counter()
     picture = _read(job.source, reading)
     seconds = time.perf_counter() - started
+    kept = picture.metadata
+    metadata = strip(MetadataBlocks(kept.exif, kept.xmp, kept.icc), writing.stripped)
     options: dict[str, Any] = {
         "bit_depth": writing.bit_depth,
         "quality": writing.quality,
-        "exif": picture.metadata.exif,
-        "xmp": picture.metadata.xmp,
-        "icc": picture.metadata.icc,
+        "exif": metadata.exif,
+        "xmp": metadata.xmp,
+        "icc": metadata.icc,
     }
     if job.target == STANDARD:
         common.write_standard_output(encode_image(picture.pixels, format=writing.format or "png", **options))

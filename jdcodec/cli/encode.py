@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from jdcodec.cli import common
 from jdcodec.cli.common import STANDARD, Job
+from jdcodec.cli.progress import Done
 
 if TYPE_CHECKING:
     from jdcodec.codec.encoder import EncodeSettings
-    from jdcodec.photo import ReadOptions
+    from jdcodec.codec.target import SizeGoal
+    from jdcodec.photo import Photo, ReadOptions
 
+_SIZE = "Size instead of quality"
+_FOLDERS = "Folders"
+_METADATA = "Metadata"
 _INPUT = "Camera RAW"
 _MACHINE = "Machine"
+_DEFAULT_QUALITY = 5.0
 
 
 class WhiteBalance(StrEnum):
@@ -33,16 +41,55 @@ def encode(
         ..., metavar="PHOTO...", help="Photos, folders of photos, or - for standard input."
     ),
     output: str | None = typer.Option(
-        None, "-o", "--output", help="File, folder, or - for standard output. [default: beside the photo]"
+        None,
+        "-o",
+        "--output",
+        help="File, folder, or - for standard output.",
+        show_default="beside the photo",
     ),
-    quality: float = typer.Option(5.0, "-q", "--quality", min=1, max=8, help="1 (smallest) to 8 (best)."),
-    denoise: float = typer.Option(
-        1.0, "-d", "--denoise", min=0, max=1, help="0 (keep what the sensor saw) to 1 (the clean scene)."
+    quality: float | None = typer.Option(
+        None, "-q", "--quality", min=1, max=8, help="1 (smallest) to 8 (best).", show_default="5"
+    ),
+    denoise: str = typer.Option(
+        "1",
+        "-d",
+        "--denoise",
+        metavar="0…1|auto",
+        help="0 (keep what the sensor saw) to 1 (the clean scene); auto leaves clean photos alone.",
     ),
     force: bool = typer.Option(False, "-f", "--force", help="Overwrite files that exist."),
-    recursive: bool = typer.Option(False, "-r", "--recursive", help="Read folders below folders too."),
     as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each photo."),
     quiet: bool = typer.Option(False, "--quiet", help="Print errors only."),
+    recursive: bool = typer.Option(
+        False, "-r", "--recursive", help="Read folders below folders too.", rich_help_panel=_FOLDERS
+    ),
+    update: bool = typer.Option(
+        False,
+        "-u",
+        "--update",
+        help="Skip photos whose output is newer; replace older outputs.",
+        rich_help_panel=_FOLDERS,
+    ),
+    target_size: str | None = typer.Option(
+        None, "--target-size", metavar="SIZE", help="As 300kB: within 2 %.", rich_help_panel=_SIZE
+    ),
+    target_bpp: float | None = typer.Option(
+        None, "--target-bpp", metavar="BITS", help="Bits per pixel: within 2 %.", rich_help_panel=_SIZE
+    ),
+    max_size: str | None = typer.Option(
+        None,
+        "--max-size",
+        metavar="SIZE",
+        help="Never above it: lowers the quality where it has to.",
+        rich_help_panel=_SIZE,
+    ),
+    strip: str | None = typer.Option(
+        None,
+        "--strip",
+        metavar="KINDS",
+        help="Metadata to leave out: exif, gps, xmp, icc (with commas between), or all.",
+        rich_help_panel=_METADATA,
+    ),
     model: str = typer.Option(
         "fast", "--model", help="fast, best, or a weights file.", rich_help_panel=_MACHINE
     ),
@@ -64,59 +111,138 @@ def encode(
 
     jdc encode photo.NEF -o photo.jdc --quality 4
     """
+    goal = _goal(quality, target_size, target_bpp, max_size)
+    strength = _strength(denoise)
+    kinds = common.kinds_to_strip(strip)
     from jdcodec.codec.encoder import EncodeSettings
     from jdcodec.photo import ReadOptions
 
     common.keep_freed_memory()
     jobs = common.plan_jobs(photos, output, suffix=".jdc", endings=common.PHOTO_ENDINGS, recursive=recursive)
     common.import_torch_meanwhile()
-    settings = EncodeSettings(quality, denoise, model, device, precision)
-    options = ReadOptions(white_balance.value, exposure, auto_brighten)
+    order = _Order(
+        EncodeSettings(quality or _DEFAULT_QUALITY, strength, model, device, precision, size=goal),
+        ReadOptions(white_balance.value, exposure, auto_brighten),
+        kinds,
+        force or update,
+    )
 
-    def work(job: Job) -> None:
-        figures = _encode_one(job, settings, options, force)
+    def work(job: Job) -> Done:
+        if update and common.is_up_to_date(job):
+            return Done(skipped=True)
+        figures = _encode_one(job, order)
         to_stdout = job.target == STANDARD
         if as_json and not to_stdout:
-            typer.echo(json.dumps(figures, ensure_ascii=False))
+            common.say(json.dumps(figures, ensure_ascii=False))
         elif not quiet:
-            typer.echo(_sentence(figures), err=to_stdout)
+            common.say(_sentence(figures), err=to_stdout)
             for note in figures["notes"]:
-                typer.echo(f"  {note}", err=to_stdout)
+                common.say(f"  {note}", err=to_stdout)
+        return Done(figures["width"] * figures["height"], figures["input_bytes"], figures["bytes"])
 
     common.run_jobs(jobs, work, quiet=quiet or as_json)
 
 
-def _encode_one(job: Job, settings: EncodeSettings, options: ReadOptions, force: bool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Order:
+    """How photos are read, coded and written. stripped: kinds of metadata to leave out."""
+
+    settings: EncodeSettings
+    reading: ReadOptions
+    stripped: frozenset[str]
+    force: bool
+
+
+def _goal(
+    quality: float | None, target_size: str | None, target_bpp: float | None, max_size: str | None
+) -> SizeGoal | None:
+    """The wanted size; raises BadParameter where it is none, or more than one thing is wanted."""
+    from jdcodec.codec.target import SizeGoal, parse_size
+    from jdcodec.errors import JdcError
+
+    if sum(wanted is not None for wanted in (target_size, target_bpp, max_size)) > 1:
+        raise typer.BadParameter("choose one of --target-size, --target-bpp and --max-size")
+    if quality is not None and (target_size is not None or target_bpp is not None):
+        raise typer.BadParameter("a target size finds its quality by itself; leave out --quality")
+    option = "--max-size" if max_size is not None else "--target-size"
+    try:
+        if target_bpp is not None:
+            option = "--target-bpp"
+            return SizeGoal(target_bpp, per_pixel=True)
+        size = max_size if max_size is not None else target_size
+        return SizeGoal(parse_size(size), never_above=max_size is not None) if size is not None else None
+    except JdcError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
+def _strength(text: str) -> float | Literal["auto"]:
+    """The value of --denoise; raises BadParameter."""
+    if text == "auto":
+        return "auto"
+    try:
+        strength = float(text)
+    except ValueError:
+        strength = -1.0
+    if not 0 <= strength <= 1:
+        raise typer.BadParameter(f"{text!r} is no number from 0 to 1, nor auto", param_hint="--denoise")
+    return strength
+
+
+def _encode_one(job: Job, order: _Order) -> dict[str, Any]:
     """Code one photo; returns what there is to say about it."""
     from jdcodec.atomic import atomic_output, check_output
-    from jdcodec.codec.encoder import encode_photo
-    from jdcodec.photo import read_photo
+    from jdcodec.codec.encoder import code_photo
+    from jdcodec.errors import LimitError
 
     if job.target != STANDARD:
-        check_output(job.target, force=force)
+        check_output(job.target, force=order.force)
     started = time.perf_counter()
-    photo = read_photo(common.read_input(STANDARD) if job.source == STANDARD else job.source, options)
-    data = encode_photo(photo, settings)
+    photo, size = _read(job.source, order)
+    try:
+        coded = code_photo(photo, order.settings)
+    except LimitError as error:
+        raise LimitError(f"{common.source_name(job.source)}: {error}") from error
     seconds = time.perf_counter() - started
     if job.target == STANDARD:
-        common.write_standard_output(data)
+        common.write_standard_output(coded.data)
     else:
-        with atomic_output(job.target, force=force) as file:
-            file.write(data)
+        with atomic_output(job.target, force=order.force) as file:
+            file.write(coded.data)
     return {
         "input": job.source,
         "output": job.target,
         "width": photo.width,
         "height": photo.height,
-        "bytes": len(data),
-        "bpp": round(8 * len(data) / (photo.width * photo.height), 5),
+        "input_bytes": size,
+        "bytes": len(coded.data),
+        "bpp": round(8 * len(coded.data) / (photo.width * photo.height), 5),
+        "quality": coded.header.quality,
+        "denoise": coded.header.denoise,
         "seconds": round(seconds, 3),
         "notes": list(photo.notes),
     }
 
 
+def _read(source: str, order: _Order) -> tuple[Photo, int]:
+    """The photo less the metadata that is not wanted, and the bytes it took."""
+    from dataclasses import replace
+
+    from jdcodec.photo import read_photo
+    from jdcodec.photo.metadata import MetadataBlocks, strip
+
+    if source == STANDARD:
+        data = common.read_input(source)
+        photo, size = read_photo(data, order.reading), len(data)
+    else:
+        photo = read_photo(source, order.reading)
+        size = Path(source).stat().st_size
+    kept = strip(MetadataBlocks(photo.exif, photo.xmp, photo.icc), order.stripped)
+    return replace(photo, exif=kept.exif, xmp=kept.xmp, icc=kept.icc), size
+
+
 def _sentence(figures: dict[str, Any]) -> str:
     return (
         f"{figures['output']}: {figures['width']} × {figures['height']}, {figures['bytes']:,} bytes, "
-        f"{figures['bpp']:.3f} bpp, {figures['seconds']:.1f} s"
+        f"{figures['bpp']:.3f} bpp, quality {figures['quality']:g}, denoise {figures['denoise']:g}, "
+        f"{figures['seconds']:.1f} s"
     )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from jdcodec.cli import common
 from jdcodec.cli.common import STANDARD, Job
+
+if TYPE_CHECKING:
+    from jdcodec.container import Reader
+
+_LABELS = {"iso": "ISO", "gps": "GPS"}
 
 
 def info(
@@ -28,7 +33,9 @@ def info(
             typer.echo(json.dumps(facts, ensure_ascii=False))
         else:
             for name, value in facts.items():
-                typer.echo(f"{name.replace('_', ' '):>14}  {_words(value)}")
+                # What the photo says nothing about is left out.
+                if value != "":
+                    typer.echo(f"{_LABELS.get(name, name.replace('_', ' ')):>14}  {_words(value)}")
             if len(jobs) > 1:
                 typer.echo()
 
@@ -54,8 +61,11 @@ def _facts(source: str) -> dict[str, Any]:
         raise type(error)(f"{name}: {error}") from error
 
 
-def _describe(name: str, reader: Any, size: int) -> dict[str, Any]:
+def _describe(name: str, reader: Reader, size: int) -> dict[str, Any]:
+    from jdcodec.photo.describe import describe
+
     header, metadata = reader.header, reader.metadata
+    shot = describe(metadata.exif, metadata.xmp)
     facts = {
         "file": name,
         "version": ".".join(str(number) for number in reader.version),
@@ -70,6 +80,12 @@ def _describe(name: str, reader: Any, size: int) -> dict[str, Any]:
         "tiles": header.tile_count,
         "tile_size": header.tile_size,
         "model_id": header.model_id.hex(),
+        "camera": shot.camera,
+        "lens": shot.lens,
+        "exposure": shot.exposure,
+        "iso": shot.iso,
+        "taken": shot.taken,
+        "gps": shot.has_place,
     }
     for kind in ("exif", "xmp", "icc", "grain"):
         payload = getattr(metadata, kind)
@@ -78,4 +94,6 @@ def _describe(name: str, reader: Any, size: int) -> dict[str, Any]:
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

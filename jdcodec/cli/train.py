@@ -4,32 +4,62 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from jdcodec.errors import TrainingError
+_DATA = "Data"
+_MACHINE = "Machine"
 
 
 def train(
-    recipe: str = typer.Argument("jdc", help="Name of a shipped recipe, or a TOML file."),
-    data: Path | None = typer.Option(
-        None, "--data", help="Folder of clean photographs. [default: $JDC_DATA/clean]"
-    ),
-    run: Path = typer.Option(Path("runs/jdc"), "--run", help="Folder for checkpoint and metrics."),
-    max_minutes: float = typer.Option(60.0, "--max-minutes", min=0.01, help="Time budget of the schedule."),
-    steps: int | None = typer.Option(None, "--steps", min=1, help="Schedule by steps instead of time."),
-    resume: bool = typer.Option(False, "--resume", help="Go on with the checkpoint in the run's folder."),
-    start_from: list[Path] = typer.Option(
-        [], "--start-from", help="Checkpoint or weights to start a new schedule from; repeatable."
-    ),
-    export: Path | None = typer.Option(None, "--export", help="Write a weights file at the end."),
-    device: str = typer.Option("cpu", "--device", help="cpu, cuda, …"),
-    threads: int | None = typer.Option(None, "--threads", min=1, help="CPU threads."),
-    compile: bool = typer.Option(False, "--compile", help="Compile the network first (CUDA)."),
-    list_recipes: bool = typer.Option(False, "--list", help="List the shipped recipes and leave."),
+    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe (--list), or a TOML file.")] = "jdc",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of clean photographs.", show_default="$JDC_DATA/clean", rich_help_panel=_DATA
+        ),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="Index of noisy pictures, from jdc data index.", rich_help_panel=_DATA),
+    ] = None,
+    max_iso: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only photographs of at most this ISO, by their EXIF.", rich_help_panel=_DATA
+        ),
+    ] = None,
+    unknown_iso: Annotated[
+        bool,
+        typer.Option("--unknown-iso", help="With --max-iso, keep those without ISO.", rich_help_panel=_DATA),
+    ] = False,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder for checkpoint, metrics and samples.", show_default="runs/RECIPE"),
+    ] = None,
+    max_minutes: Annotated[float, typer.Option(min=0.01, help="Time budget of the schedule.")] = 60.0,
+    steps: Annotated[int | None, typer.Option(min=1, help="Schedule by steps instead of time.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the checkpoint in the run's folder.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Begin anew where the folder holds a run.")] = False,
+    start_from: Annotated[
+        list[Path] | None,
+        typer.Option(help="Checkpoint to start a new schedule from; repeatable."),
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Write a weights file at the end.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, …", rich_help_panel=_MACHINE)] = "cpu",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", rich_help_panel=_MACHINE)] = None,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first (CUDA).", rich_help_panel=_MACHINE)
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard events too.", rich_help_panel=_MACHINE)
+    ] = False,
+    list_recipes: Annotated[bool, typer.Option("--list", help="List the shipped recipes and leave.")] = False,
 ) -> None:
-    """Train a network on clean photographs with made camera noise.
+    """Train a network on clean photographs with made noise, or on noisy pictures and their clean ones.
 
     jdc train jdc --data photos/ --run runs/first --max-minutes 30 --export mine.safetensors
     """
@@ -39,35 +69,41 @@ def train(
         for name in shipped_recipes():
             typer.echo(f"{name:<12} {load_recipe(name).description}")
         return
-    folder = data or _default_data()
     loaded = load_recipe(recipe)
+    folder = run or Path("runs") / loaded.name
+    from jdcodec.training.batches import DataOptions
     from jdcodec.training.loop import CHECKPOINT_NAME, RunOptions
     from jdcodec.training.loop import train as run_training
 
+    photographs = data or _default_photographs()
     options = RunOptions(
-        data=folder,
-        run=run,
+        run=folder,
+        data=DataOptions(photographs, pairs, max_iso, unknown_iso),
         minutes=max_minutes,
         steps=steps,
-        resume=run / CHECKPOINT_NAME if resume else None,
-        start_from=tuple(start_from),
+        resume=folder / CHECKPOINT_NAME if resume else None,
+        start_from=tuple(start_from or ()),
         device=device,
         threads=threads,
         compile=compile,
+        force=force,
+        tensorboard=tensorboard,
     )
-    checkpoint = run_training(loaded, options, _print_progress)
     if export is not None:
+        from jdcodec.training.export import check_export
+
+        check_export(export, photographs)
+    checkpoint = run_training(loaded, options, _print_progress)
+    if export is not None and photographs is not None:
         from jdcodec.training.export import export_checkpoint
 
-        identity = export_checkpoint(checkpoint, folder, export, lambda line: typer.echo(line))
+        identity = export_checkpoint(checkpoint, photographs, export, lambda line: typer.echo(line))
         typer.echo(f"{export}: model {identity.hex()}")
 
 
-def _default_data() -> Path:
+def _default_photographs() -> Path | None:
     root = os.environ.get("JDC_DATA")
-    if not root:
-        raise TrainingError("no photographs to train on: name a folder with --data, or set JDC_DATA")
-    return Path(root) / "clean"
+    return Path(root) / "clean" if root else None
 
 
 def _print_progress(figures: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ def encode(
     image: NDArray[Any] | Image | str | Path,
     *,
     quality: float = 5.0,
-    denoise: float = 1.0,
+    denoise: float | Literal["auto"] = 1.0,
     model: str = "fast",
     device: str = "auto",
 ) -> bytes:
@@ -26,8 +26,8 @@ def encode(
 
     image: an array (H, W, 3) or (H, W) of uint8, uint16 or float32 in [0, 1], sRGB; a PIL image; or the
     path of a photo, RAW included. quality: 1 (smallest) to 8 (best). denoise: 0 (keep what the sensor
-    saw) to 1 (the clean scene). model: "fast", "best", or the path of a weights file. device: "auto",
-    "cpu", "cuda", …
+    saw) to 1 (the clean scene), or "auto": 1 for a photo with visible noise, else 0.
+    model: "fast", "best", or the path of a weights file. device: "auto", "cpu", "cuda", …
 
     Raises jdcodec.errors.JdcError (PhotoError, LimitError, ModelError) with one line that says why.
     """

@@ -32,7 +32,7 @@ _DARKEST, _BRIGHTEST = 0.03, 0.97
 
 
 def auto_strength(pixels: NDArray[Any], inference: Inference) -> float:
-    """Share of the noise to remove: 0 for a photo that is clean already, else 1. pixels: as in `noise_level`."""
+    """Share of the noise to remove: 0 for a photo that is clean already, else 1. See `noise_level`."""
     return 0.0 if noise_level(pixels, inference) < CLEAN_BELOW else 1.0
 
 

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from jdcodec.errors import JdcError
+from jdcodec.errors import JdcError, LimitError
 
 #: How far a file may miss its target, as a share of it.
 TOLERANCE = 0.02
@@ -66,7 +66,8 @@ def parse_size(text: str) -> float:
     found = _SIZE.fullmatch(text.strip())
     if found is None or (found[3] and not found[2]):
         raise JdcError(f"{text!r} is no size: write it as 300kB, 1.5MB, 2MiB or a number of bytes")
-    return float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].lower()]
+    factor: int = (1024 if found[3] else 1000) ** _POWERS[found[2].lower()]
+    return float(found[1]) * factor
 
 
 class Coder(Protocol):
@@ -82,7 +83,7 @@ class Coder(Protocol):
 def code_to_size(coder: Coder, goal: SizeGoal, *, start: int, highest: int) -> bytes:
     """The file at a step of 0…highest that comes nearest to the goal (in bytes) and keeps to its bound.
 
-    Begins at step `start`. What is returned was coded from latents of its own step. Raises JdcError where
+    Begins at step `start`. What is returned was coded from latents of its own step. Raises LimitError where
     even the lowest step takes too many bytes, or the highest too few for a target.
     """
     files: dict[int, bytes] = {}
@@ -128,7 +129,7 @@ def _nearest(files: dict[int, bytes], goal: SizeGoal, highest: int) -> bytes:
     size = len(files[step])
     miss = size / goal.amount - 1
     if step == 0 and miss > (0 if goal.never_above else TOLERANCE):
-        raise JdcError(f"cannot be as small as {goal.amount:,.0f} bytes; quality 1 gives {size:,}")
+        raise LimitError(f"cannot be as small as {goal.amount:,.0f} bytes; quality 1 gives {size:,}")
     if step == highest and miss < -TOLERANCE and not goal.never_above:
-        raise JdcError(f"cannot be as large as {goal.amount:,.0f} bytes; quality 8 gives {size:,}")
+        raise LimitError(f"cannot be as large as {goal.amount:,.0f} bytes; quality 8 gives {size:,}")
     return files[step]

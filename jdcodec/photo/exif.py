@@ -96,6 +96,25 @@ def _with_integer(tiff: Tiff, directory: Directory, tag: int, value: int) -> byt
     return tiff.data[: field.offset] + replacement + tiff.data[field.offset + field.size :]
 
 
+def without_entry(payload: bytes, offset: int, tag: int) -> bytes:
+    """The same structure less a tag of the directory at `offset`: later entries move up, values stay.
+
+    Raises `PhotoError` where no directory can be read there.
+    """
+    tiff = Tiff(payload)
+    tiff.directory(offset)
+    (count,) = struct.unpack_from(tiff.order + "H", payload, offset)
+    start, end = offset + 2, offset + 2 + 12 * count
+    pointer = struct.pack(tiff.order + "H", tag)
+    entries = [payload[at : at + 12] for at in range(start, end, 12)]
+    kept = [entry for entry in entries if entry[:2] != pointer]
+    # What follows the last entry is the offset of the next directory.
+    moved = b"".join(kept) + payload[end : end + 4]
+    size = struct.pack(tiff.order + "H", len(kept))
+    space = end + len(payload[end : end + 4]) - start
+    return payload[:offset] + size + moved.ljust(space, b"\0") + payload[start + space :]
+
+
 def upright_xmp(packet: bytes) -> bytes:
     """The same XMP packet with its orientation set to 1, as an attribute or as an element."""
     return _XMP_ORIENTATION.sub(rb"\g<1>1\g<2>", packet)

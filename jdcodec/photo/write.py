@@ -15,6 +15,7 @@ import numpy as np
 from jdcodec.atomic import atomic_output
 from jdcodec.errors import PhotoError
 from jdcodec.photo import exif as exif_block
+from jdcodec.photo.tiff import ORIENTATION, Tiff
 
 if TYPE_CHECKING:
     from jdcodec.photo.photo import Pixels
@@ -182,6 +183,9 @@ def _encode_with_pillow(pixels: Pixels, name: str, quality: int, metadata: _Meta
             raise PhotoError(f"a JPEG holds {_MAX_JPEG_XMP} bytes of XMP, not {len(xmp)}; choose PNG or TIFF")
         settings |= {"quality": quality, "subsampling": "4:4:4", "optimize": True}
     elif name == "AVIF":
+        if block:
+            # Pillow writes a block with an orientation anew, and loses what it does not know.
+            block = exif_block.without_entry(block, Tiff(block).first_offset, ORIENTATION)
         settings |= {"quality": quality, "subsampling": "4:4:4"}
     elif name == "WEBP":
         settings |= {"quality": quality}
@@ -195,8 +199,8 @@ def _encode_with_pillow(pixels: Pixels, name: str, quality: int, metadata: _Meta
     elif xmp:
         settings["xmp"] = xmp
     if block:
-        # JPEG wants the prefix, and Pillow takes it off for the others.
-        settings["exif"] = b"Exif\0\0" + block
+        # JPEG wants the prefix, Pillow takes it off for PNG and WebP, and AVIF has none.
+        settings["exif"] = block if name == "AVIF" else b"Exif\0\0" + block
     file = io.BytesIO()
     image.save(file, name, **settings)
     return file.getvalue()

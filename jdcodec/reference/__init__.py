@@ -62,7 +62,9 @@ _ARCHITECTURES = (
         {"deep_decoder": True},
     ),
     Architecture("unet", "U-Net denoiser", _JDC, "unet:UNet", needs_compressai=False),
-    Architecture("unet-manypriors", "U-Net denoiser, then competing priors", _JDC, "two_step:unet_manypriors"),
+    Architecture(
+        "unet-manypriors", "U-Net denoiser, then competing priors", _JDC, "two_step:unet_manypriors"
+    ),
     Architecture("guided-128", "anchor with guided denoisers", _GUIDED, "guided:GuidedCodec", {"n": 128}),
     Architecture("guided-192", "anchor with guided denoisers", _GUIDED, "guided:GuidedCodec", {"n": 192}),
     Architecture("jicdcls-128", "multi-scale Self-ONN denoisers", _JICDCLS, "jicdcls:Jicdcls", {"n": 128}),
@@ -115,14 +117,14 @@ def find(name: str) -> Architecture:
     return known[name]
 
 
-def build(name: str) -> ReferenceModel:
+def build(name: str, **changes: Any) -> ReferenceModel:
     """A freshly initialised system by name, in training mode, float32 on the CPU.
 
+    `changes` are widths other than the paper's, by the names in the constructor of its class.
     Raises ModelError for an unknown name, and where compressai is needed and missing.
     """
     architecture = find(name)
     module, _, factory = architecture.factory.partition(":")
-    model: ReferenceModel = getattr(importlib.import_module(f".{module}", __name__), factory)(
-        **architecture.arguments
-    )
+    make = getattr(importlib.import_module(f".{module}", __name__), factory)
+    model: ReferenceModel = make(**{**architecture.arguments, **changes})
     return model

@@ -111,7 +111,7 @@ class Denoiser(ReferenceModel):
     def forward(self, x: Tensor, clean: Tensor | None = None) -> Output:
         self._check(x)
         denoised = self.denoise(self.padded(x))[:, :, : x.shape[2], : x.shape[3]]
-        return Output(denoised, {}, x.new_zeros(()))
+        return Output(denoised, {})
 
     def parts(self) -> tuple[Part, ...]:
         return (Part("denoiser", "encoder", (self,), self.denoise),)

@@ -9,6 +9,7 @@ between the two pictures' features guides them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,7 @@ class GuidedCodec(HyperCodec):
         self.denoiser_coarse: nn.Module = self._coarse_denoiser(n)
         self.hyper_analysis: nn.Module = anchor.h_a
         self.hyper_synthesis: nn.Module = anchor.h_s
-        self.context: nn.Conv2d = anchor.context_prediction
+        self.context: Any = anchor.context_prediction
         self.distribution: nn.Module = anchor.entropy_parameters
         self.synthesis: nn.Module = anchor.g_s
 
@@ -69,7 +70,7 @@ class GuidedCodec(HyperCodec):
         features = self.features(self.padded(x))
         guides = () if clean is None else self.clean_features(self.padded(clean))
         y = features[-1]
-        z_hat, z_likelihood = self.bottleneck(self.hyper_analysis(y))
+        z_hat, z_likelihood = self._hyperlatents(self.hyper_analysis(y))
         hyper = self.hyper_synthesis(z_hat)
         y_hat = y + torch.rand_like(y) - 0.5 if self.training else self._walk(hyper, _rounding(y))
         scales, means = self._distributions(hyper, y_hat)
@@ -78,15 +79,20 @@ class GuidedCodec(HyperCodec):
         return Output(
             picture[:, :, : x.shape[2], : x.shape[3]],
             {"y": y_likelihood, "z": z_likelihood},
-            self.bottleneck.loss(),  # type: ignore[operator]
             features,
             guides,
         )
 
     def _distributions(self, hyper: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
         """Scales and means of all latents at once, from hyperlatents and decoded latents."""
-        scales, means = self.distribution(torch.cat((hyper, self.context(y_hat)), 1)).chunk(2, 1)
+        context = F.conv2d(y_hat, self._context_weight(), self.context.bias, padding=_REACH)
+        scales, means = self.distribution(torch.cat((hyper, context), 1)).chunk(2, 1)
         return scales, means
+
+    def _context_weight(self) -> Tensor:
+        """The context model's kernels, blind to what is not decoded yet."""
+        weight: Tensor = self.context.weight * self.context.mask
+        return weight
 
     def _walk(self, hyper: Tensor, code: SiteCoder) -> Tensor:
         """Decoded latents, site after site in raster order: each site's context is decoded before it.
@@ -95,7 +101,7 @@ class GuidedCodec(HyperCodec):
         """
         batch, _, height, width = hyper.shape
         y_hat = hyper.new_zeros(batch, self.n, height + 2 * _REACH, width + 2 * _REACH)
-        weight = self.context.weight * self.context.mask  # type: ignore[operator]
+        weight = self._context_weight()
         for row in range(height):
             for column in range(width):
                 window = y_hat[:, :, row : row + _KERNEL, column : column + _KERNEL]

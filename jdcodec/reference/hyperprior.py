@@ -53,14 +53,10 @@ class ScaleHyperprior(HyperCodec):
     def forward(self, x: Tensor, clean: Tensor | None = None) -> Output:
         self._check(x)
         y = self.analysis(self.padded(x))
-        z_hat, z_likelihood = self.bottleneck(self.hyper_analysis(y))
+        z_hat, z_likelihood = self._hyperlatents(self.hyper_analysis(y))
         _, y_likelihood = self.conditional(y, self.hyper_synthesis(z_hat))
         picture = self.synthesis(straight_through_round(y))
-        return Output(
-            picture[:, :, : x.shape[2], : x.shape[3]],
-            {"y": y_likelihood, "z": z_likelihood},
-            self.bottleneck.loss(),  # type: ignore[operator]
-        )
+        return Output(picture[:, :, : x.shape[2], : x.shape[3]], {"y": y_likelihood, "z": z_likelihood})
 
     def parts(self) -> tuple[Part, ...]:
         def hyperlatents(y: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,5 +55,4 @@ def training_loss(output: Output, target: Tensor, weight: float) -> Tensor:
         + weight * distortion
         + GUIDANCE_WEIGHT * guidance_loss(output)
         + CONTRASTIVE_WEIGHT * contrastive_loss(output)
-        + output.auxiliary
     )

@@ -43,7 +43,6 @@ class ManyPriors(Codec):
         return Output(
             picture[:, :, : x.shape[2], : x.shape[3]],
             {"y": _grid(likelihood, y.shape), "index": index},
-            y.new_zeros(()),
         )
 
     def parts(self) -> tuple[Part, ...]:
@@ -96,4 +95,4 @@ def _sites(y: Tensor) -> Tensor:
 def _grid(values: Tensor, shape: torch.Size) -> Tensor:
     """Inverse of `_sites`."""
     batch, _, height, width = shape
-    return values.unflatten(0, (batch, height, width)).permute(0, 3, 1, 2)
+    return values.reshape(batch, height, width, -1).permute(0, 3, 1, 2)

@@ -15,7 +15,6 @@ class Output:
     reconstruction: (B, C, H, W), nominally in [0, 1], not clamped.
     likelihoods: probability of each coded symbol, (B, …) each; their −log2 summed is the rate in bits.
         Empty for a denoiser.
-    auxiliary: scalar to add to any loss. It moves only the quantiles that bound the entropy tables.
     features, clean_features: what the guided systems compare, one pair a scale; `clean_features` is empty
         unless the pass was given the clean picture.
     projections: for the contrastive loss, (B, D) unit vectors of the noisy and the clean picture.
@@ -23,7 +22,6 @@ class Output:
 
     reconstruction: Tensor
     likelihoods: Mapping[str, Tensor]
-    auxiliary: Tensor
     features: tuple[Tensor, ...] = ()
     clean_features: tuple[Tensor, ...] = ()
     projections: tuple[Tensor, Tensor] | None = None

@@ -56,7 +56,7 @@ class CompetingPriors(nn.Module):
         """Probability of values ± 1/2, (S, M), under one prior a site, (S,), or one for all."""
         lower, upper = self._logit(values - 0.5, prior), self._logit(values + 0.5, prior)
         # Mirrored to where sigmoids are small, so that their difference keeps its digits.
-        sign = -torch.sign(lower + upper).detach()
+        sign = torch.where(lower + upper > 0, -1.0, 1.0)
         likelihood: Tensor = self.bound((torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs())
         return likelihood
 
@@ -108,9 +108,9 @@ class CompetingPriors(nn.Module):
         worth = rows > _NEGLIGIBLE
         first = worth.int().argmax(1).tolist()
         last = (worth.shape[1] - 1 - worth.flip(1).int().argmax(1)).tolist()
-        cut = [row[start : end + 1] for row, start, end in zip(rows, first, last)]
+        cut = [row[start : end + 1] for row, start, end in zip(rows.tolist(), first, last)]
         return Tables.from_probabilities(cut, [start - RANGE for start in first])
 
     def index_tables(self) -> Tables:
         """One row, uniform over the priors."""
-        return Tables.from_probabilities([torch.full((self.count,), 1.0 / self.count)], [0])
+        return Tables.from_probabilities([[1.0 / self.count] * self.count], [0])

@@ -12,6 +12,10 @@ from .backend import EntropyModel, RansDecoder, RansEncoder, pmf_to_quantized_cd
 #: Frequencies of a table add up to 2 to this.
 _PRECISION = 16
 
+#: compressai's encoder has room for a word a symbol, needs at most half a word for each and two words at
+#: the end, and writes before its buffer where that does not fit. Shorter strings repeat their last symbol.
+_FEWEST_SYMBOLS = 4
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -24,13 +28,11 @@ class Tables:
     offsets: Sequence[int]
 
     @classmethod
-    def from_probabilities(cls, rows: Sequence[Tensor], offsets: Sequence[int]) -> Tables:
-        """From a 1-D tensor of probabilities for each distribution; what they lack to one is the escape's."""
-        cumulative = []
-        for row in rows:
-            escape = max(1.0 - float(row.sum()), 2.0**-_PRECISION)
-            cumulative.append(list(pmf_to_quantized_cdf([*row.tolist(), escape], _PRECISION)))
-        return cls(cumulative, list(offsets))
+    def from_probabilities(cls, rows: Sequence[list[float]], offsets: Sequence[int]) -> Tables:
+        """From the probabilities of each distribution; what they lack to one is the escape's."""
+        escapes = [max(1.0 - sum(row), 2.0**-_PRECISION) for row in rows]
+        cumulative = [pmf_to_quantized_cdf([*row, rest], _PRECISION) for row, rest in zip(rows, escapes)]
+        return cls(cumulative, offsets)
 
     @classmethod
     def of(cls, model: EntropyModel) -> Tables:
@@ -54,7 +56,10 @@ class Tables:
     def encode(self, symbols: Tensor, indexes: Tensor) -> bytes:
         """Integer symbols, each by the row of its index, to a string. Both of any one shape."""
         places, *table = self._used(indexes.flatten().tolist())
-        string: bytes = RansEncoder().encode_with_indexes(symbols.flatten().tolist(), places, *table)
+        values = symbols.flatten().tolist()
+        missing = max(_FEWEST_SYMBOLS - len(values), 0)
+        values, places = values + values[-1:] * missing, places + places[-1:] * missing
+        string: bytes = RansEncoder().encode_with_indexes(values, places, *table)
         return string
 
     def decode(self, string: bytes, indexes: Tensor) -> Tensor:

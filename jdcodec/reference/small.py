@@ -21,14 +21,13 @@ class DenoisingAutoencoder(Denoiser):
     def __init__(self, channels: int = 3, width: int = 32) -> None:
         super().__init__()
         self.channels = channels
-        halve, double = {"stride": 2, "padding": 1}, {"stride": 2, "padding": 1, "output_padding": 1}
         self.encoder = nn.Sequential(
-            *(nn.Conv2d(channels, width, 3, **halve), nn.ReLU()),
-            *(nn.Conv2d(width, 2 * width, 3, **halve), nn.ReLU()),
+            *(nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ReLU()),
+            *(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU()),
         )
         self.decoder = nn.Sequential(
-            *(nn.ConvTranspose2d(2 * width, width, 3, **double), nn.ReLU()),
-            *(nn.ConvTranspose2d(width, channels, 3, **double), nn.Sigmoid()),
+            *(nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1), nn.ReLU()),
+            *(nn.ConvTranspose2d(width, channels, 3, stride=2, padding=1, output_padding=1), nn.Sigmoid()),
         )
 
     def denoise(self, x: Tensor) -> Tensor:
@@ -47,21 +46,24 @@ class StochasticBlock(nn.Module):
         super().__init__()
         self.survival = survival
         self.branch = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=1)
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        change: Tensor = self.branch(x)
         if self.training:
-            kept = (torch.rand(len(x), 1, 1, 1, device=x.device) < self.survival).to(x.dtype)
-            return x + kept * self.branch(x)
-        return x + self.survival * self.branch(x)
+            kept = torch.rand(len(x), 1, 1, 1, device=x.device) < self.survival
+            return x + kept * change
+        return x + self.survival * change
 
 
 class ResidualDenoiser(Denoiser):
     """Predicts the noise and subtracts it. Survival falls evenly from 1 to `last_survival` with depth."""
 
     def __init__(
-        self, channels: int = 3, width: int = 64, blocks: int = 8, last_survival: float = 0.5
+        self, channels: int = 3, width: int = 32, blocks: int = 8, last_survival: float = 0.5
     ) -> None:
         super().__init__()
         self.channels = channels

@@ -60,7 +60,7 @@ class HyperAnalysis(nn.Sequential):
         super().__init__(_conv(m, n, 3, 1), nn.ReLU(), _conv(n, n), nn.ReLU(), _conv(n, n))
 
     def forward(self, y: Tensor) -> Tensor:
-        z: Tensor = super().forward(y.abs())
+        z: Tensor = super().forward(y.abs())  # type: ignore[no-untyped-call]
         return z
 
 
@@ -71,5 +71,5 @@ class HyperSynthesis(nn.Sequential):
         super().__init__(_deconv(n, n), nn.ReLU(), _deconv(n, n), nn.ReLU(), _conv(n, m, 3, 1))
 
     def forward(self, z_hat: Tensor) -> Tensor:
-        log_scale: Tensor = super().forward(z_hat)
+        log_scale: Tensor = super().forward(z_hat)  # type: ignore[no-untyped-call]
         return log_scale.exp()

@@ -35,6 +35,6 @@ class DenoiseThenCompress(ReferenceModel):
         return self.codec.decompress(data)
 
 
-def unet_manypriors() -> DenoiseThenCompress:
-    """Brummer & De Vleeschouwer's baseline."""
-    return DenoiseThenCompress(UNet(), ManyPriors())
+def unet_manypriors(width: int = 64, n: int = 192, m: int = 256, priors: int = 64) -> DenoiseThenCompress:
+    """Brummer & De Vleeschouwer's baseline; `width` is the U-Net's, the rest the codec's."""
+    return DenoiseThenCompress(UNet(width), ManyPriors(n, m, priors))

@@ -6,6 +6,8 @@ up, so that sizes come out even again, and skips by concatenation.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,20 +25,16 @@ class UNet(Denoiser):
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         down = [3, *(width * 2**level for level in range(4))]
-        self.down = nn.ModuleList(
-            _pair(nn.Conv2d, c_in, c_out) for c_in, c_out in zip(down, down[1:])
-        )
+        self.down = nn.ModuleList(_pair(nn.Conv2d, c_in, c_out) for c_in, c_out in pairwise(down))
         self.bottom = nn.Sequential(
             *(nn.Conv2d(8 * width, 16 * width, 3), nn.PReLU()),
             *(nn.ConvTranspose2d(16 * width, 16 * width, 3), nn.PReLU()),
         )
         ups = [width * 2**level for level in (4, 3, 2, 1, 0)]
         self.enlarge = nn.ModuleList(
-            nn.ConvTranspose2d(c_in, c_out, 2, stride=2) for c_in, c_out in zip(ups, ups[1:])
+            nn.ConvTranspose2d(c_in, c_out, 2, stride=2) for c_in, c_out in pairwise(ups)
         )
-        self.up = nn.ModuleList(
-            _pair(nn.ConvTranspose2d, c_in, c_out) for c_in, c_out in zip(ups, ups[1:])
-        )
+        self.up = nn.ModuleList(_pair(nn.ConvTranspose2d, c_in, c_out) for c_in, c_out in pairwise(ups))
         self.last = nn.Conv2d(width, 3, 1)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def save_checkpoint(
     progress: dict[str, Any],
     config: ModelConfig,
 ) -> None:
-    """Write the state of a run; the old file stays until the new one is complete."""
+    """Write the state of a run; the old file stays until the new one is complete. Raises TrainingError."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.items()}
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
@@ -34,8 +35,13 @@ def save_checkpoint(
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"config": json.dumps(config.to_dict()), "progress": json.dumps(progress)}
     temporary = path.with_name(path.name + ".partial")
-    save_file(tensors, temporary, metadata)
-    temporary.replace(path)
+    try:
+        save_file(tensors, temporary, metadata)
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise TrainingError(f"{path}: cannot be written: {error}") from error
 
 
 def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:

@@ -1,17 +1,25 @@
-"""Clean photographs in memory as uint8, and the random crops that a step trains on."""
+"""Photographs in memory as uint8, and the random crops that a step trains on."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from jdcodec.errors import TrainingError
+
+T = TypeVar("T")
+
+#: What Pillow raises for files that are cut short, hostile or no pictures.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 SUFFIXES = {".avif", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm", ".bmp"}
 
@@ -39,18 +47,82 @@ def load_photographs(paths: Sequence[Path], smallest: int, workers: int = 2) -> 
     return large
 
 
-def _load(path: Path) -> Tensor:
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB, upright; 16-bit values keep their upper byte. Raises TrainingError."""
     try:
         with Image.open(path) as image:
-            return torch.from_numpy(np.array(image.convert("RGB")))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise TrainingError(f"{path}: cannot be read as a picture: {error}") from error
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I;16"):
+                gray = (np.asarray(upright) >> 8).astype(np.uint8)
+                return np.repeat(gray[:, :, None], 3, axis=2)
+            return np.array(upright.convert("RGB"))
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
 
 
-def hold_out(paths: Sequence[Path], every: int) -> tuple[list[Path], list[Path]]:
-    """(training, held out): each `every`-th picture of the sorted list is held out."""
-    held_out = list(paths[every - 1 :: every])
-    kept = [path for index, path in enumerate(paths) if (index + 1) % every]
+def picture_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a picture once upright, from its header alone. Raises TrainingError."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    return (width, height) if sideways else (height, width)
+
+
+def keep_low_iso(paths: Sequence[Path], highest: int, unknown: bool) -> list[Path]:
+    """The photographs whose EXIF says at most ISO `highest`; those that say nothing only if `unknown`.
+
+    Raises TrainingError where none is left, and for a file that is no picture.
+    """
+    isos = [picture_iso(path) for path in paths]
+    kept = [path for path, iso in zip(paths, isos) if (unknown if iso is None else iso <= highest)]
+    if not kept:
+        silent = sum(iso is None for iso in isos)
+        raise TrainingError(
+            f"none of {len(paths)} photographs is known to be of ISO {highest} or less; {silent} do not say "
+            "(--unknown-iso keeps those)"
+        )
+    return kept
+
+
+def picture_iso(path: Path) -> int | None:
+    """ISO speed in a picture's EXIF, None where it has none. Raises TrainingError for no picture."""
+    try:
+        with Image.open(path) as image:
+            shot = image.getexif().get_ifd(ExifTags.IFD.Exif)
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    for tag in (ExifTags.Base.ISOSpeedRatings, ExifTags.Base.RecommendedExposureIndex):
+        value = shot.get(tag)
+        value = value[0] if isinstance(value, tuple) and value else value
+        if isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+def _load(path: Path) -> Tensor:
+    return torch.from_numpy(read_picture(path))
+
+
+def _unreadable(path: Path, error: Exception) -> TrainingError:
+    return TrainingError(f"{path}: cannot be read as a picture: {error}")
+
+
+def mixed_seed(*parts: int | str) -> int:
+    """A seed for torch's generators out of several values; all of them count.
+
+    The CPU generator takes the lower 32 bits of a seed alone, so shifted sums would not do.
+    """
+    text = " ".join(map(str, parts)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "little")
+
+
+def hold_out(items: Sequence[T], every: int) -> tuple[list[T], list[T]]:
+    """(training, held out): each `every`-th item of a sorted list is held out."""
+    held_out = list(items[every - 1 :: every])
+    kept = [item for index, item in enumerate(items) if (index + 1) % every]
     return kept, held_out
 
 

@@ -217,6 +217,15 @@ def _blend(counts: NDArray[np.float64], density: NDArray[np.float64]) -> NDArray
     return share
 
 
+def check_export(path: Path, photographs: Path | None) -> None:
+    """Refuse before training what `export_checkpoint` would refuse after it. Raises TrainingError."""
+    if photographs is None:
+        raise TrainingError("--export fits its tables to photographs: name a folder with --data")
+    find_photographs(photographs)
+    if not path.absolute().parent.is_dir():
+        raise TrainingError(f"{path}: no such folder: {path.absolute().parent}")
+
+
 def export_checkpoint(
     checkpoint: Path, photographs: Path, path: Path, report: Callable[[str], None] = lambda line: None
 ) -> bytes:

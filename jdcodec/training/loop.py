@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,26 +18,36 @@ from jdcodec.errors import TrainingError
 from jdcodec.model.config import CONFIGS
 from jdcodec.model.network import JointCodec
 
+from .batches import Batch, Batches, DataOptions
 from .checkpoint import read_checkpoint, restore, save_checkpoint, section
-from .data import find_photographs, hold_out, load_photographs, random_crops
+from .data import mixed_seed
 from .loss import Loss, joint_loss, rate_distortion_loss, stem_loss
 from .optim import build_optimizers
 from .recipe import Phase, Recipe
-from .validation import Validation
+from .run_folder import CHECKPOINT_NAME, METRICS_NAME, RunFolder
 
-CHECKPOINT_NAME = "checkpoint.safetensors"
-METRICS_NAME = "metrics.jsonl"
+__all__ = ["CHECKPOINT_NAME", "METRICS_NAME", "RunOptions", "Trainer", "train"]
 
 #: A step whose gradient is this many times its usual norm, or not finite, is left out.
 _SPIKE = 20.0
 
+#: Seconds between two lines of metrics.
+_REPORT_EVERY = 5.0
+
+#: So many such steps in a row end the run.
+_MOST_SKIPPED = 50
+
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where and for how long. The schedule runs over `minutes` of training, or over `steps` if given."""
+    """On what, where and for how long.
 
-    data: Path
+    The schedule runs over `minutes` of training, or over `steps` if given. A run that lies in `run` already
+    is replaced only with `force`. `save_every` and `validate_every` are in seconds.
+    """
+
     run: Path
+    data: DataOptions = field(default_factory=DataOptions)
     minutes: float = 60.0
     steps: int | None = None
     resume: Path | None = None
@@ -46,6 +55,8 @@ class RunOptions:
     device: str = "cpu"
     threads: int | None = None
     compile: bool = False
+    force: bool = False
+    tensorboard: bool = False
     save_every: float = 120.0
     validate_every: float = 600.0
 
@@ -57,10 +68,13 @@ def train(recipe: Recipe, options: RunOptions, report: Callable[[dict[str, Any]]
     """
     if options.threads:
         torch.set_num_threads(options.threads)
-    trainer = Trainer(recipe, options, report)
-    with _graceful_stop() as stop:
-        trainer.run(stop)
-    return trainer.checkpoint
+    try:
+        trainer = Trainer(recipe, options, report)
+        with _graceful_stop() as stop:
+            trainer.run(stop)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(f"{options.device}: out of memory; take smaller batches or crops") from error
+    return trainer.folder.checkpoint
 
 
 class Trainer:
@@ -68,18 +82,18 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, options: RunOptions, report: Callable[[dict[str, Any]], None]) -> None:
         self.recipe, self.options, self.report = recipe, options, report
-        self.device = torch.device(options.device)
+        self.device = _device(options.device)
         self.step, self.elapsed, self.usual_norm, self.skipped = 0, 0.0, 0.0, 0
-        paths, held_out = hold_out(find_photographs(options.data), recipe.hold_out_every)
-        largest = max(phase.crop for phase in recipe.phases)
-        self.photographs = [p.to(self.device) for p in load_photographs(paths, largest)]
-        self.validation = Validation(load_photographs(held_out, 256), self.device) if held_out else None
+        self.drawing = 0.0
+        resume, tensorboard = options.resume is not None, options.tensorboard
+        self.folder = RunFolder(
+            options.run, recipe, resume=resume, force=options.force, tensorboard=tensorboard
+        )
+        self.data = Batches.open(recipe, options.data, self.device)
         torch.manual_seed(recipe.seed)
         self.model = JointCodec(CONFIGS[recipe.arch]).channels_last(self.device)
         self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
         self.optimizers = build_optimizers(self.model, recipe.optimizer, recipe.learning_rate)
-        options.run.mkdir(parents=True, exist_ok=True)
-        self.checkpoint = options.run / CHECKPOINT_NAME
         if options.resume is not None:
             self._resume(options.resume)
         elif options.start_from:
@@ -90,16 +104,27 @@ class Trainer:
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Steps until the budget is used or `stop()` says so; always leaves a checkpoint."""
+        self.folder.start(self.step)
+        self.save()  # a disk that cannot hold the checkpoint is found out now and not in an hour
+        try:
+            self._steps(stop)
+        except TrainingError:
+            self.save()  # gradients that could not be used have left the weights as they were
+            raise
+        self.save()
+        self.validate()
+        self.folder.close()
+
+    def _steps(self, stop: Callable[[], bool]) -> None:
         started = time.monotonic() - self.elapsed
         last_saved = last_validated = last_reported = time.monotonic()
         recent: list[Loss] = []
         while self.progress() < 1 and not stop():
-            loss = self._train_step()
-            recent.append(loss)
+            recent.append(self._train_step())
             now = time.monotonic()
             self.elapsed = now - started
-            if now - last_reported >= 5:
-                self._log(recent, len(recent) / (now - last_reported))
+            if now - last_reported >= _REPORT_EVERY:
+                self._log(recent, now - last_reported)
                 recent, last_reported = [], now
             if now - last_saved >= self.options.save_every:
                 self.save()
@@ -108,9 +133,7 @@ class Trainer:
                 self.validate()
                 last_validated = time.monotonic()
         if recent:
-            self._log(recent, len(recent) / max(time.monotonic() - last_reported, 1e-9))
-        self.save()
-        self.validate()
+            self._log(recent, max(time.monotonic() - last_reported, 1e-9))
 
     def progress(self) -> float:
         """Share of the schedule that is done, 0 to 1."""
@@ -124,49 +147,36 @@ class Trainer:
 
     def save(self) -> None:
         progress: dict[str, Any] = {"step": self.step, "elapsed": self.elapsed, "usual_norm": self.usual_norm}
-        progress |= {"recipe": self.recipe.name, "part": self.recipe.part}
+        progress |= {"recipe": self.recipe.name, "part": self.recipe.part, "skipped": self.skipped}
         save_checkpoint(
-            self.checkpoint, self.model, self.average, self.optimizers, progress, self.model.config
+            self.folder.checkpoint, self.model, self.average, self.optimizers, progress, self.model.config
         )
 
     def validate(self) -> None:
         """Rate and quality of the averaged weights on held-out photographs."""
-        if self.validation is None:
+        validation = self.data.validation
+        if validation is None:
             return
         model = JointCodec(self.model.config).channels_last(self.device)
         model.load_state_dict(self.average)
-        self._write({"step": self.step, "validation": self.validation.measure(model)})
+        self._write({"step": self.step, "validation": validation.measure(model)})
+        self.folder.write_sample(self.step, validation.sheet(model))
 
-    def _batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(noisy, clean, strength, t), drawn from seed and step alone, so that a resume repeats it."""
-        recipe, phase = self.recipe, self.phase()
-        seed = (recipe.seed << 40) + self.step
-        cpu_generator = torch.Generator().manual_seed(seed)
-        generator = torch.Generator(self.device).manual_seed(seed + 1)
-        clean = random_crops(self.photographs, phase.batch, phase.crop, cpu_generator, self.device)
-        if recipe.part == "codec":
-            noisy, clean_target = clean, clean
-        else:
-            noisy, clean_target = recipe.noise(clean, generator)
-        unit = torch.rand(4, phase.batch, device=self.device, generator=generator)
-        keep_clean = (unit[0] < recipe.clean_share)[:, None, None, None]
-        noisy = torch.where(keep_clean, clean, noisy)
-        clean_target = torch.where(keep_clean, clean, clean_target)
-        strength = torch.where(unit[1] < recipe.full_strength_share, torch.ones_like(unit[1]), unit[2])
-        t = unit[3]
-        if self.progress() < recipe.high_rates_first:
-            t = t.sqrt()
-        return noisy, clean_target, strength, t
+    def _batch(self) -> Batch:
+        started = time.monotonic()
+        batch = self.data.draw(self.step, self.phase(), self.progress())
+        self.drawing += time.monotonic() - started
+        return batch
 
     def _train_step(self) -> Loss:
         rate = self._learning_rate()
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * rate
-        noisy, clean, strength, t = self._batch()
-        noisy = noisy.contiguous(memory_format=torch.channels_last)
-        torch.manual_seed((self.recipe.seed << 40) + self.step)  # the uniform noise on the latents
-        loss = self._loss(noisy, clean, strength, t)
+        batch = self._batch()
+        noisy = batch.noisy.contiguous(memory_format=torch.channels_last)
+        torch.manual_seed(mixed_seed(self.recipe.seed, self.step, "latents"))  # their uniform noise
+        loss = self._loss(noisy, batch.target, batch.strength, batch.t)
         loss.total.backward()  # type: ignore[no-untyped-call]
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip))
         if self._is_sane(norm):
@@ -187,18 +197,22 @@ class Trainer:
                 return Loss(total, nothing, nothing, stem_mse)
             if self.recipe.part == "codec":
                 decoded, latent_bits, hyper_bits = self.model.code(noisy, t)
-                total, bpp, mse = rate_distortion_loss(decoded, latent_bits + hyper_bits, noisy, t)
+                bits = latent_bits + hyper_bits
+                total, bpp, mse = rate_distortion_loss(decoded, bits, noisy, t, self.recipe.loss)
                 return Loss(total, bpp, mse, nothing)
             out = self.forward(noisy, strength, t)
-        return joint_loss(out, noisy, clean, strength, t, self.recipe.stem_weight)
+        return joint_loss(out, noisy, clean, strength, t, self.recipe.stem_weight, self.recipe.loss)
 
     def _is_sane(self, norm: float) -> bool:
         """Whether a gradient is fit to be used; TrainingError when hardly any are."""
         usual = self.usual_norm or norm
         if not math.isfinite(norm) or (self.step > 100 and norm > _SPIKE * usual):
             self.skipped += 1
-            if self.skipped > 50:
-                raise TrainingError(f"step {self.step}: gradients are not usable; lower the learning rate")
+            if self.skipped > _MOST_SKIPPED:
+                raise TrainingError(
+                    f"step {self.step}: the last {self.skipped} gradients were not usable; the checkpoint "
+                    "has the weights from before them: --start-from it with a lower learning rate"
+                )
             return False
         self.skipped = 0
         self.usual_norm = 0.99 * usual + 0.01 * norm
@@ -218,9 +232,7 @@ class Trainer:
 
     @torch.no_grad()
     def _start_scales(self) -> None:
-        generator = torch.Generator().manual_seed(self.recipe.seed)
-        crop = min(phase.crop for phase in self.recipe.phases)
-        clean = random_crops(self.photographs, 32, crop, generator, self.device)
+        clean = self.data.clean(32, min(128, *(phase.crop for phase in self.recipe.phases)))
         y = self.model.analysis(clean, torch.zeros(32, device=self.device))
         self.model.entropy.scale.start_from(y)
         self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
@@ -233,7 +245,7 @@ class Trainer:
             )
         restore(tensors, self.model, self.average, self.optimizers, str(path))
         self.step, self.elapsed = progress["step"], progress["elapsed"]
-        self.usual_norm = progress["usual_norm"]
+        self.usual_norm, self.skipped = progress["usual_norm"], progress.get("skipped", 0)
 
     def _start_from(self, paths: Sequence[Path]) -> None:
         """Averaged weights of other runs, from each the part that it trained; a new schedule."""
@@ -248,7 +260,8 @@ class Trainer:
             self.model.load_state_dict(averaged, strict=False)
         self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
-    def _log(self, recent: list[Loss], speed: float) -> None:
+    def _log(self, recent: list[Loss], seconds: float) -> None:
+        """Means over the recent steps; `data_share` is the part of their time that drawing batches took."""
         mean = {
             "loss": torch.stack([loss.total.detach() for loss in recent]).mean(),
             "bpp": torch.cat([loss.bpp for loss in recent]).mean(),
@@ -259,15 +272,27 @@ class Trainer:
         figures: dict[str, Any] = {name: round(float(value), 4) for name, value in mean.items()}
         figures |= {
             "step": self.step,
-            "steps_per_second": round(speed, 2),
+            "steps_per_second": round(len(recent) / seconds, 2),
+            "data_share": round(min(1.0, self.drawing / seconds), 3),
             "progress": round(self.progress(), 4),
         }
+        if self.skipped:
+            figures["skipped"] = self.skipped
+        self.drawing = 0.0
         self._write(figures)
 
     def _write(self, figures: dict[str, Any]) -> None:
-        with (self.options.run / METRICS_NAME).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(figures) + "\n")
+        self.folder.write(figures)
         self.report(figures)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainingError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return device
 
 
 class _graceful_stop:

@@ -1,4 +1,4 @@
-"""Estimated rate and quality on held-out photographs, clean and with noise of kinds not trained on."""
+"""Estimated rate and quality on held-out crops, clean and noisy, the noise of kinds not trained on."""
 
 from __future__ import annotations
 
@@ -10,16 +10,28 @@ from torch import Tensor
 from jdcodec.model.config import t_to_lambda
 from jdcodec.model.network import JointCodec
 
+from .index import PairIndex
+
 _POSITIONS = (0.0, 0.5, 1.0)
+
+#: Crops to measure, and to show.
+_COUNT, _SHOWN = 12, 4
 
 
 class Validation:
-    """Fixed crops of held-out photographs. The noise is white Gaussian blurred by a 2×2 box, then white."""
+    """Fixed crops, clean and noisy, each (N, 3, H, W) in [0, 1] with sides that are multiples of 64."""
 
-    def __init__(self, photographs: Sequence[Tensor], device: torch.device, crop: int = 256) -> None:
+    def __init__(self, clean: Tensor, noisy: Tensor, device: torch.device) -> None:
+        self.clean, self.noisy = clean.to(device), noisy.to(device)
+
+    @classmethod
+    def of_photographs(
+        cls, photographs: Sequence[Tensor], device: torch.device, crop: int = 256
+    ) -> Validation:
+        """Centres of photographs (H, W, 3) uint8, with white Gaussian noise, every second blurred 2×2."""
         generator = torch.Generator().manual_seed(0)
         crops = []
-        for photograph in photographs[:12]:
+        for photograph in photographs[:_COUNT]:
             top, left = (photograph.shape[0] - crop) // 2, (photograph.shape[1] - crop) // 2
             crops.append(photograph[top : top + crop, left : left + crop].permute(2, 0, 1).cpu())
         clean = torch.stack(crops).float() / 255
@@ -28,7 +40,25 @@ class Validation:
         sigma = torch.linspace(8, 40, len(crops))[:, None, None, None] / 255
         blurred = torch.arange(len(crops))[:, None, None, None] % 2 == 0
         noisy = (clean + sigma * torch.where(blurred, smooth, white)).clamp(0, 1)
-        self.clean, self.noisy = clean.to(device), (torch.round(noisy * 255) / 255).to(device)
+        return cls(clean, torch.round(noisy * 255) / 255, device)
+
+    @classmethod
+    def of_pairs(cls, pairs: PairIndex, device: torch.device) -> Validation:
+        """Crops of an index, spread evenly over it."""
+        count = min(_COUNT, len(pairs))
+        both = [pairs.pair(number * len(pairs) // count) for number in range(count)]
+        noisy, clean = (torch.stack(list(side)).permute(0, 3, 1, 2).float() / 255 for side in zip(*both))
+        return cls(clean, noisy, device)
+
+    @torch.no_grad()
+    def sheet(self, model: JointCodec) -> Tensor:
+        """Noisy, decoded at the middle quality, clean, side by side: (rows · H, 3 · W, 3) uint8."""
+        noisy, clean = self.noisy[:_SHOWN], self.clean[:_SHOWN]
+        ones = torch.ones(len(noisy), device=noisy.device)
+        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+            decoded = model(noisy, ones, 0.5 * ones).decoded
+        rows = torch.cat((noisy, decoded.float().clamp(0, 1), clean), dim=3)  # (N, 3, H, 3 W)
+        return (rows.permute(0, 2, 3, 1).flatten(0, 1) * 255).round().to(torch.uint8).cpu()
 
     @torch.no_grad()
     def measure(self, model: JointCodec) -> dict[str, list[float]]:

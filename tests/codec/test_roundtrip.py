@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import jdcodec
-from jdcodec.container import parse
+from jdcodec.container import parse, serialize
 from jdcodec.errors import JdcError, ModelError, PhotoError
 
 SIZES = [(1, 1), (3, 5), (64, 64), (65, 130), (200, 100)]
@@ -54,6 +55,16 @@ def test_gray_comes_back_gray(dtype: str, tiny_model: Path, make_picture: Pictur
     decoded = jdcodec.decode(data, model=str(tiny_model), dtype=dtype)
     assert decoded.shape == (65, 66, 3)
     assert (decoded == decoded[:, :, :1]).all()
+
+
+def test_gray_is_the_mean_of_the_channels(tiny_model: Path, make_picture: PictureMaker) -> None:
+    file = parse(jdcodec.encode(make_picture(64, 70)[:, :, 0], model=str(tiny_model)))
+    colour = dataclasses.replace(file, header=dataclasses.replace(file.header, gray=False))
+    gray, rgb = (
+        jdcodec.decode(serialize(each), model=str(tiny_model), dtype="float32") for each in (file, colour)
+    )
+    assert rgb.std(axis=2).max() > 0.01
+    np.testing.assert_allclose(gray[:, :, 0], rgb.mean(axis=2), atol=1e-6)
 
 
 def test_a_path_is_read(tiny_model: Path, make_picture: PictureMaker, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ BROKEN: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "half widths with 2 axes": (changed("latent_half_width", lambda a: a[None]), "latent_half_width must be"),
     "a negative half width": (changed("latent_half_width", set_item(7, -1)), "latent_half_width must be"),
     "a huge half width": (changed("latent_half_width", set_item(7, 2**31 - 1)), "latent_half_width must be"),
-    "a hyper half width for nothing": (changed("hyper_half_width", lambda a: np.append(a, a[:1])), "must be 4"),
+    "hyper half widths too many": (changed("hyper_half_width", lambda a: np.append(a, a[:1])), "must be 4"),
     "a negative hyper half width": (changed("hyper_half_width", set_item(0, -1)), "hyper_half_width must be"),
     "hyperlatents beyond int8": (with_wide_hyperlatents, "0 to 127"),
     "latent tables cut short": (changed("latent_frequency", lambda a: a[:-1]), "latent_frequency must have"),

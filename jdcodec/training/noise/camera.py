@@ -17,7 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .jpeg import jpeg_round_trip
+from jdcodec.training.jpeg import jpeg_round_trip
+
+from .curves import linear_to_srgb, srgb_to_linear
+from .draw import Draw
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class CameraNoise:
 
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) clean sRGB in [0, 1] to (noisy, clean); a share of both is darkened alike."""
-        draw = _Draw(clean.shape[0], clean.device, generator)
+        draw = Draw(clean.shape[0], clean.device, generator)
         linear = srgb_to_linear(clean)
         gain = torch.where(draw.chance(self.darkened_share), draw.log_uniform(0.2, 1.0), 1.0)
         linear = linear * gain
@@ -62,46 +65,15 @@ class CameraNoise:
             noisy[compressed] = jpeg_round_trip(noisy[compressed], draw.uniform(75, 99).flatten()[compressed])
         return torch.round(noisy * 255) / 255, clean
 
-
-class _Draw:
-    """Random numbers of one batch, one a picture, shaped (B, 1, 1, 1)."""
-
-    def __init__(self, batch: int, device: torch.device, generator: torch.Generator) -> None:
-        self.batch, self.device, self.generator = batch, device, generator
-
-    def uniform(self, low: float, high: float, channels: int = 1) -> Tensor:
-        unit = torch.rand(self.batch, channels, 1, 1, device=self.device, generator=self.generator)
-        return low + (high - low) * unit
-
-    def log_uniform(self, low: float, high: float) -> Tensor:
-        return torch.exp(self.uniform(math.log(low), math.log(high)))
-
-    def normal(self) -> Tensor:
-        return torch.randn(self.batch, 1, 1, 1, device=self.device, generator=self.generator)
-
-    def field(self, channels: int, height: int, width: int) -> Tensor:
-        shape = (self.batch, channels, height, width)
-        return torch.randn(shape, device=self.device, generator=self.generator)
-
-    def chance(self, share: float) -> Tensor:
-        return self.uniform(0, 1) < share
-
-    def whole(self, low: int, high: int) -> int:
-        """One integer in [low, high] for the whole batch."""
-        return int(torch.randint(low, high + 1, (1,), device=self.device, generator=self.generator))
+    def problem(self) -> str | None:
+        """What is wrong with the parameters, if anything."""
+        if not 0 < self.shot_min <= self.shot_max:
+            return "shot_min must be above 0 and at most shot_max"
+        shares = (self.processed_share, self.jpeg_share, self.darkened_share)
+        return None if all(0 <= share <= 1 for share in shares) else "each share must lie in 0 to 1"
 
 
-def srgb_to_linear(x: Tensor) -> Tensor:
-    """IEC 61966-2-1, for values in [0, 1]."""
-    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
-
-
-def linear_to_srgb(x: Tensor) -> Tensor:
-    """IEC 61966-2-1, for values in [0, 1]."""
-    return torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
-
-
-def _random_camera(draw: _Draw) -> tuple[Tensor, Tensor]:
+def _random_camera(draw: Draw) -> tuple[Tensor, Tensor]:
     """Colour matrix camera to sRGB, (B, 3, 3), rows summing to one, and white balance, (B, 3, 1, 1)."""
     diagonal = draw.uniform(1.3, 1.9, channels=3)[:, :, 0, 0]
     share = draw.uniform(0.1, 0.9, channels=3)[:, :, 0, 0]
@@ -115,7 +87,7 @@ def _random_camera(draw: _Draw) -> tuple[Tensor, Tensor]:
     return matrix, torch.cat((red, torch.ones_like(red), blue), dim=1)
 
 
-def _mosaic_grain(shape: torch.Size, draw: _Draw) -> Tensor:
+def _mosaic_grain(shape: torch.Size, draw: Draw) -> Tensor:
     """Unit noise on an RGGB mosaic, demosaiced bilinearly; mixed with white noise in a quarter of cases.
 
     A demosaic is nearly linear, so the noise is demosaiced apart from the scene: the scene keeps its
@@ -137,7 +109,7 @@ def _mosaic_grain(shape: torch.Size, draw: _Draw) -> Tensor:
     return blend * mosaiced + (1 - blend) * white
 
 
-def _processed(noise: Tensor, draw: _Draw) -> Tensor:
+def _processed(noise: Tensor, draw: Draw) -> Tensor:
     """What a camera's processing leaves of noise (B, 3, H, W): coarser, chroma more so than luma.
 
     Luma passes a Gaussian low-pass of up to 1.6 pixels, in a third of cases with its middle frequencies
@@ -151,7 +123,7 @@ def _processed(noise: Tensor, draw: _Draw) -> Tensor:
     return _low_pass(luma, luma_width, sharpened, draw) + _low_pass(noise - luma, chroma_width, 0.0, draw)
 
 
-def _low_pass(noise: Tensor, width: Tensor, sharpened: Tensor | float, draw: _Draw) -> Tensor:
+def _low_pass(noise: Tensor, width: Tensor, sharpened: Tensor | float, draw: Draw) -> Tensor:
     """Gaussian low-pass of deviation `width` pixels, then 1 + sharpened·(1 − a wider low-pass)."""
     height, columns = noise.shape[2:]
     vertical = torch.fft.fftfreq(height, device=noise.device)[:, None]

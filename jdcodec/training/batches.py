@@ -1,0 +1,149 @@
+"""What a step trains on: data opened for a recipe, and batches drawn from it by seed and step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from jdcodec.errors import TrainingError
+
+from .data import find_photographs, hold_out, keep_low_iso, load_photographs, mixed_seed, random_crops
+from .index import PairIndex
+from .recipe import Phase, Recipe
+from .validation import Validation
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where pictures are: a folder of clean photographs and an index of pairs, as the recipe asks for them.
+
+    max_iso: of the photographs, only those whose EXIF has at most this ISO; those without one only where
+    `unknown_iso` is set.
+    """
+
+    photographs: Path | None = None
+    pairs: Path | None = None
+    max_iso: int | None = None
+    unknown_iso: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures (B, 3, H, W) in [0, 1], and of each the denoise strength and quality position, (B,).
+
+    `target` is the scene without noise; what a strength below 1 asks for lies between it and `noisy`.
+    """
+
+    noisy: Tensor
+    target: Tensor
+    strength: Tensor
+    t: Tensor
+
+
+class Batches:
+    """Draws the batches of a recipe. Everything about the data is checked on construction."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        photographs: Sequence[Tensor],
+        pairs: PairIndex | None,
+        validation: Validation | None,
+        device: torch.device,
+    ) -> None:
+        self.recipe, self.device = recipe, device
+        self.photographs, self.pairs, self.validation = photographs, pairs, validation
+
+    @classmethod
+    def open(cls, recipe: Recipe, options: DataOptions, device: torch.device) -> Batches:
+        """Load what the recipe needs; raises TrainingError where it is missing or does not fit."""
+        largest = max(phase.crop for phase in recipe.phases)
+        photographs: list[Tensor] = []
+        pairs, validation = None, None
+        if recipe.needs_photographs:
+            if options.photographs is None:
+                raise TrainingError(f"recipe {recipe.name} needs a folder of clean photographs: --data")
+            paths = find_photographs(options.photographs)
+            if options.max_iso is not None:
+                paths = keep_low_iso(paths, options.max_iso, options.unknown_iso)
+            paths, held_out = hold_out(paths, recipe.hold_out_every)
+            photographs = [p.to(device) for p in load_photographs(paths, largest)]
+            validation = _validation(held_out, largest, device)
+        if recipe.source == "pairs":
+            pairs, apart = _open_pairs(recipe, options.pairs, largest).hold_out(recipe.hold_out_every)
+            validation = Validation.of_pairs(apart, device) if len(apart) else validation
+        return cls(recipe, photographs, pairs, validation, device)
+
+    def draw(self, step: int, phase: Phase, progress: float) -> Batch:
+        """The batch of a step, drawn from seed and step alone, so that a resume repeats it."""
+        recipe = self.recipe
+        cpu_generator = torch.Generator().manual_seed(mixed_seed(recipe.seed, step, "crops"))
+        generator = torch.Generator(self.device).manual_seed(mixed_seed(recipe.seed, step, "noise"))
+        noisy, target, clean = self._pictures(phase, cpu_generator, generator)
+        unit = torch.rand(4, phase.batch, device=self.device, generator=generator)
+        keep_clean = self._clean_places(unit[0])[:, None, None, None]
+        noisy = torch.where(keep_clean, clean, noisy)
+        target = torch.where(keep_clean, clean, target)
+        strength = torch.where(unit[1] < recipe.full_strength_share, torch.ones_like(unit[1]), unit[2])
+        t = unit[3]
+        if progress < recipe.high_rates_first:
+            t = t.sqrt()
+        return Batch(noisy, target, strength, t)
+
+    def clean(self, count: int, crop: int) -> Tensor:
+        """(count, 3, crop, crop) clean crops to start a network from."""
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        if self.pairs is not None:
+            return self.pairs.draw(count, crop, generator, self.device)[1]
+        return random_crops(self.photographs, count, crop, generator, self.device)
+
+    def _pictures(
+        self, phase: Phase, cpu_generator: torch.Generator, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(noisy, target, clean) of a batch; what is not asked for is one of the others."""
+        if self.pairs is not None:
+            noisy, target = self.pairs.draw(phase.batch, phase.crop, cpu_generator, self.device)
+            clean = target
+            if self.photographs:
+                clean = random_crops(self.photographs, phase.batch, phase.crop, cpu_generator, self.device)
+            return noisy, target, clean
+        clean = random_crops(self.photographs, phase.batch, phase.crop, cpu_generator, self.device)
+        if self.recipe.part == "codec":
+            return clean, clean, clean
+        return *self.recipe.noise(clean, generator), clean
+
+    def _clean_places(self, unit: Tensor) -> Tensor:
+        """Which pictures of a batch are clean, (B,) bool; `unit` is uniform in [0, 1)."""
+        if self.recipe.exact_mix:
+            count = round(self.recipe.clean_share * len(unit))
+            return torch.arange(len(unit), device=unit.device) >= len(unit) - count
+        return unit < self.recipe.clean_share
+
+
+def _validation(held_out: Sequence[Path], largest: int, device: torch.device) -> Validation | None:
+    if not held_out:
+        return None
+    photographs = load_photographs(held_out, min(256, largest))
+    smallest = min(min(photograph.shape[:2]) for photograph in photographs)
+    return Validation.of_photographs(photographs, device, min(256, smallest // 64 * 64))
+
+
+def _open_pairs(recipe: Recipe, folder: Path | None, largest: int) -> PairIndex:
+    if folder is None:
+        raise TrainingError(
+            f"recipe {recipe.name} needs indexed pairs: make them with jdc data index, then --pairs"
+        )
+    pairs = PairIndex.open(folder)
+    if pairs.targets != recipe.targets:
+        raise TrainingError(
+            f"{folder}: its targets are {pairs.targets}; recipe {recipe.name} asks for {recipe.targets} ones"
+        )
+    if largest > pairs.crop:
+        raise TrainingError(
+            f"{folder}: its crops of {pairs.crop} pixels are smaller than the recipe's {largest}"
+        )
+    return pairs.select(recipe.threshold)

@@ -1,0 +1,139 @@
+"""The folder of a run: its recipe, metrics as JSON lines, sample pictures, TensorBoard's events."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from jdcodec.errors import TrainingError
+
+from .recipe import Recipe
+
+CHECKPOINT_NAME = "checkpoint.safetensors"
+METRICS_NAME = "metrics.jsonl"
+RECIPE_NAME = "recipe.json"
+SAMPLES_NAME = "samples"
+
+
+class RunFolder:
+    """Where a run keeps what it makes. Every failure to write is a TrainingError that names the file."""
+
+    def __init__(self, folder: Path, recipe: Recipe, *, resume: bool, force: bool, tensorboard: bool) -> None:
+        """Check only; nothing is written before `start`.
+
+        Raises TrainingError where a run lies there already and neither `resume` nor `force` is set, where
+        the run that is resumed followed another recipe, and where TensorBoard is asked for and missing.
+        """
+        self.folder = folder
+        self.checkpoint = folder / CHECKPOINT_NAME
+        self.metrics = folder / METRICS_NAME
+        self._recipe = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        self._recipe["noise"]["model"] = type(recipe.noise).__name__
+        self._events: Any = None
+        self._wants_events = tensorboard
+        if resume:
+            self._check_recipe()
+        elif self.checkpoint.exists() and not force:
+            raise TrainingError(
+                f"{folder}: holds a run already; go on with it by --resume, or name another --run"
+            )
+        if tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise TrainingError("TensorBoard is not installed: pip install 'jdcodec[train]'")
+
+    def start(self, step: int) -> None:
+        """Make the folder, write the recipe, and cut the metrics back to what was known at `step`."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / RECIPE_NAME).write_text(
+                json.dumps(self._recipe, indent=2) + "\n", encoding="utf-8"
+            )
+            kept = [line for line in self._lines() if json.loads(line)["step"] <= step] if step else []
+            temporary = self.metrics.with_name(METRICS_NAME + ".partial")
+            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+            temporary.replace(self.metrics)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        if self._wants_events:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._events = SummaryWriter(str(self.folder), purge_step=step)
+
+    def write(self, figures: dict[str, Any]) -> None:
+        """Append figures, which hold their `step`, to the metrics."""
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(figures) + "\n")
+        except OSError as error:
+            raise _unwritable(self.metrics, error) from error
+        if self._events is not None:
+            for name, value in _scalars(figures):
+                self._events.add_scalar(name, value, figures["step"])
+
+    def write_sample(self, step: int, picture: Tensor) -> None:
+        """Keep a picture, (H, W, 3) uint8, as samples/STEP.png."""
+        path = self.folder / SAMPLES_NAME / f"{step:08d}.png"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(picture.numpy()).save(path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        if self._events is not None:
+            self._events.add_image("noisy, decoded, clean", picture, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Flush what TensorBoard holds."""
+        if self._events is not None:
+            self._events.close()
+
+    def _check_recipe(self) -> None:
+        path = self.folder / RECIPE_NAME
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return  # a run from before recipes were kept, or a checkpoint from elsewhere
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{path}: cannot be read: {error}") from error
+        for key, value in self._recipe.items():
+            if key != "description" and before.get(key, value) != value:
+                raise TrainingError(
+                    f"{self.folder}: was started with {key} = {before[key]!r}, not {value!r}; a changed "
+                    "recipe begins anew: another --run with --start-from"
+                )
+
+    def _lines(self) -> list[str]:
+        """Whole lines of the metrics; one that a kill cut short is left out."""
+        if not self.metrics.exists():
+            return []
+        text = self.metrics.read_text(encoding="utf-8", errors="replace")
+        return [line for line in text[: text.rfind("\n") + 1].splitlines() if _is_figures(line)]
+
+
+def _is_figures(line: str) -> bool:
+    try:
+        figures = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(figures, dict) and isinstance(figures.get("step"), int)
+
+
+def _scalars(figures: dict[str, Any]) -> list[tuple[str, float]]:
+    """Names and values of all numbers, those of a measure's list by their place."""
+    found = [(name, float(value)) for name, value in figures.items() if isinstance(value, int | float)]
+    for name, values in figures.get("validation", {}).items():
+        parts = ("bpp", "psnr") if "@" in name else ("clean", "noisy")
+        labels = (
+            [f"validation/{name}/{part}" for part in parts] if len(values) > 1 else [f"validation/{name}"]
+        )
+        found += list(zip(labels, map(float, values)))
+    return [(name, value) for name, value in found if name != "step"]
+
+
+def _unwritable(path: Path, error: OSError) -> TrainingError:
+    return TrainingError(f"{path}: cannot be written: {error.strerror or os.strerror(error.errno or 0)}")

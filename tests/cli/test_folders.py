@@ -1,0 +1,128 @@
+"""Several inputs: which outputs they get, what is skipped, what the last line says, and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import PictureMaker
+from PIL import Image
+
+from jdcodec.cli import common
+from jdcodec.cli.common import Job, plan_jobs, run_jobs
+from jdcodec.cli.progress import Done, Tally
+from jdcodec.errors import OutputError, PhotoError
+
+from .command import jdc
+
+
+def plan(*inputs: Path, output: Path | None = None, recursive: bool = False) -> dict[str, str]:
+    jobs = plan_jobs(
+        [str(path) for path in inputs],
+        str(output) if output else None,
+        suffix=".jdc",
+        endings=common.PHOTO_ENDINGS,
+        recursive=recursive,
+    )
+    return {job.source: job.target for job in jobs}
+
+
+def touch(folder: Path, *names: str) -> list[Path]:
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return paths
+
+
+def test_a_tree_is_mirrored_and_hidden_files_are_left_out(tmp_path: Path) -> None:
+    top, deep = touch(tmp_path / "in", "a.jpg", "2024/may/b.NEF")
+    touch(tmp_path / "in", "._a.jpg", ".trash/c.jpg", "notes.txt", "a.jdc")
+    out = tmp_path / "out"
+    expected = {str(top): str(out / "a.jdc"), str(deep): str(out / "2024/may/b.jdc")}
+    assert plan(tmp_path / "in", output=out, recursive=True) == expected
+    assert plan(tmp_path / "in", output=out) == {str(top): str(out / "a.jdc")}
+
+
+def test_raw_and_jpeg_of_one_shot_both_get_an_output(tmp_path: Path) -> None:
+    touch(tmp_path, "a.NEF", "a.JPG", "b.NEF")
+    assert {Path(target).name for target in plan(tmp_path).values()} == {"a.NEF.jdc", "a.JPG.jdc", "b.jdc"}
+
+
+def test_no_two_inputs_share_an_output(tmp_path: Path) -> None:
+    # a.NEF.png alone would become a.NEF.jdc, as a.NEF does beside a.JPG.
+    touch(tmp_path, "a.NEF", "a.JPG", "a.NEF.png")
+    targets = {Path(source).name: Path(target).name for source, target in plan(tmp_path).items()}
+    assert targets == {"a.NEF": "a.NEF.jdc", "a.JPG": "a.JPG.jdc", "a.NEF.png": "a.NEF.png.jdc"}
+    first, second = touch(tmp_path, "x/a.jpg", "y/a.jpg")
+    with pytest.raises(OutputError, match="would both become"):
+        plan(first.parent, second.parent, output=tmp_path / "out")
+
+
+def test_an_input_named_twice_counts_once(tmp_path: Path) -> None:
+    (path,) = touch(tmp_path, "a.jpg")
+    assert plan(path, tmp_path, path) == {str(path): str(tmp_path / "a.jdc")}
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(PhotoError, match="Permission denied"):
+        plan(tmp_path)
+
+
+def test_update_skips_what_is_newer_and_replaces_what_is_older(
+    tmp_path: Path, tiny_model: Path, make_picture: PictureMaker
+) -> None:
+    for name in ("a", "b"):
+        Image.fromarray(make_picture(32, 32)).save(tmp_path / f"{name}.png")
+    arguments = ("encode", tmp_path, "--update", "--model", tiny_model)
+    first = jdc(*arguments)
+    assert first.exit_code == 0 and "2 photos, " in first.output
+    assert jdc(*arguments).output == "2 up to date\n"
+    a, b = tmp_path / "a.jdc", tmp_path / "b.jdc"
+    b.write_bytes(b"old")
+    os.utime(b, (1, 1))
+    before = a.stat().st_mtime_ns
+    again = jdc(*arguments)
+    assert again.exit_code == 0 and "1 photo, " in again.output and "1 up to date" in again.output
+    assert b.read_bytes() != b"old" and a.stat().st_mtime_ns == before
+
+
+def test_a_failure_stops_no_other_photo(tmp_path: Path, tiny_model: Path, make_picture: PictureMaker) -> None:
+    Image.fromarray(make_picture(32, 32)).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    result = jdc("encode", tmp_path, "--model", tiny_model)
+    assert result.exit_code == 1 and (tmp_path / "good.jdc").exists()
+    assert "1 photo, " in result.output
+    assert "bad.png: is not an image" in result.stderr and "jdc: 1 of 2 files failed" in result.stderr
+
+
+def test_ctrl_c_says_how_far_it_came(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    jobs = [Job(str(tmp_path / name), str(tmp_path / f"{name}.jdc")) for name in "abc"]
+
+    def work(job: Job) -> Done:
+        if job.source.endswith("c"):
+            raise KeyboardInterrupt
+        return Done(1, 1, 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(jobs, work, quiet=False)
+    assert "interrupted after 2 of 3 files" in capsys.readouterr().err
+
+
+def test_the_last_line() -> None:
+    tally = Tally(started=0.0)
+    assert str(tally) == ""
+    tally.add(Done(12_000_000, 20_000_000, 1_000_000))
+    tally.add(Done(12_000_000, 20_000_000, 1_000_000))
+    tally.add(Done(skipped=True))
+    tally.add(None)
+    line = str(tally)
+    assert line.startswith("2 photos, 40 MB to 2.00 MB (95% saved), ") and line.endswith("MP/s, 1 up to date")
+    larger = Tally()
+    larger.add(Done(100, 1000, 1500))
+    assert "(50% more)" in str(larger)

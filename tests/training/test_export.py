@@ -1,0 +1,93 @@
+"""What training exports is what the codec loads, and its tables fit the symbols that it codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import NetworkMaker, PictureMaker
+
+import jdcodec
+from jdcodec.codec.runtime import start_inference
+from jdcodec.codec.symbols import picture_to_symbols
+from jdcodec.codec.weights import load_weights
+from jdcodec.entropy import encode_tile, estimate_bits
+from jdcodec.errors import TrainingError
+from jdcodec.model.config import quality_to_t
+from jdcodec.model.network import JointCodec
+from jdcodec.training import export
+from jdcodec.training.export import export_checkpoint, export_weights
+from jdcodec.training.loop import train
+
+from .conftest import OptionsMaker, short_recipe
+
+
+@pytest.mark.parametrize("quality", [1, 4.5, 8])
+def test_estimated_bits_are_the_bits_of_the_file(
+    quality: float, tiny_model: Path, make_picture: PictureMaker
+) -> None:
+    weights = load_weights(tiny_model.resolve())
+    inference = start_inference(weights, quality, device="cpu", precision="fp32")
+    step = round((quality - 1) * 32)
+    symbols = picture_to_symbols(
+        make_picture(192, 256, 50), inference, weights.tables, strength=1.0, quality_step=step
+    )
+    bits = 8 * len(encode_tile(weights.tables, symbols.z, symbols.y, step))
+    assert estimate_bits(weights.tables, symbols.z, symbols.y, step) == pytest.approx(bits, rel=0.01)
+
+
+def test_integer_scale_levels_are_those_of_the_network(tiny_model: Path, tiny_network: JointCodec) -> None:
+    """The integer map is the network's real-valued index, rounded, but for what int8 weights cost."""
+    tables = load_weights(tiny_model.resolve()).tables
+    generator = np.random.default_rng(0)
+    z = generator.integers(-6, 7, (tables.hyper_channels, 4, 4)).astype(np.int8)
+    for step in (0, 40, 224):
+        t = torch.tensor([quality_to_t(1 + step / 32)])
+        with torch.inference_mode():
+            index = tiny_network.entropy.scale(torch.from_numpy(z)[None].float(), tiny_network.gain(t), t)
+        expected = index[0].round().clamp(0, 63).numpy()
+        difference = np.abs(expected - tables.scale_indices(z, step))
+        assert np.mean(difference) < 0.5
+        assert difference.max() <= 3
+
+
+def test_fitted_tables_cost_less_than_those_they_started_from(
+    tiny_model: Path, tiny_network: JointCodec, make_picture: PictureMaker
+) -> None:
+    weights = load_weights(tiny_model.resolve())
+    started = export._start_tables(tiny_network)
+    inference = start_inference(weights, 4, device="cpu", precision="fp32")
+    fitted_bits, started_bits = 0.0, 0.0
+    for seed in range(4):  # pictures that the tables were fitted to
+        picture = make_picture(128, 192, seed)
+        symbols = picture_to_symbols(picture, inference, weights.tables, strength=1.0, quality_step=96)
+        fitted_bits += estimate_bits(weights.tables, symbols.z, symbols.y, 96)
+        started_bits += estimate_bits(started, symbols.z, symbols.y, 96)
+    assert fitted_bits < started_bits
+
+
+def test_a_checkpoint_becomes_a_model_that_codes(
+    make_options: OptionsMaker, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_FIT_BATCHES", 3)
+    monkeypatch.setattr(export, "_FIT_CROP", 64)
+    checkpoint = train(short_recipe(), make_options(steps=2), lambda figures: None)
+    path, lines = tmp_path / "mine.safetensors", []
+    identity = export_checkpoint(checkpoint, pictures, path, lines.append)
+    assert load_weights(path).model_id == identity
+    assert lines and "tables fitted" in lines[0]
+    picture = np.full((40, 50, 3), 90, np.uint8)
+    data = jdcodec.encode(picture, quality=8, model=str(path))
+    decoded = jdcodec.decode(data, model=str(path))
+    assert decoded.shape == picture.shape
+    assert np.abs(decoded.astype(int) - 90).mean() < 20
+
+
+def test_a_parameter_that_is_not_finite_is_named(make_network: NetworkMaker, tmp_path: Path) -> None:
+    state = {name: tensor.clone() for name, tensor in make_network("fast").state_dict().items()}
+    state["gain.bend"][3] = 1e6  # beyond fp16
+    with pytest.raises(TrainingError, match=r"gain\.bend is not finite in fp16"):
+        export_weights(state, make_network("fast").config, [], tmp_path / "never.safetensors")
+    assert not (tmp_path / "never.safetensors").exists()

@@ -1,0 +1,101 @@
+"""Camera noise has the statistics of a camera: shot noise, a demosaic's correlation, and no bias."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from jdcodec.training.noise import CameraNoise, linear_to_srgb, srgb_to_linear
+
+
+def plain(shot: float) -> CameraNoise:
+    """Raw noise of one strength alone: no processing, no darkening."""
+    return CameraNoise(shot_min=shot, shot_max=shot, processed_share=0, darkened_share=0)
+
+
+def flat(level: float, batch: int = 8, size: int = 64) -> Tensor:
+    """Patches of one linear level."""
+    return linear_to_srgb(torch.full((batch, 3, size, size), level))
+
+
+def add(noise: CameraNoise, clean: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
+    return noise(clean, torch.Generator().manual_seed(seed))
+
+
+def linear_variance(noise: CameraNoise, level: float) -> float:
+    """Variance of the green channel in linear light, the mean over cameras drawn alike."""
+    noisy, _ = add(noise, flat(level))
+    return float(srgb_to_linear(noisy)[:, 1].var((1, 2)).mean())
+
+
+def test_variance_grows_with_the_signal() -> None:
+    variances = [linear_variance(plain(0.004), level) for level in (0.02, 0.1, 0.3)]
+    assert variances[1] > 1.5 * variances[0]
+    assert 2 < variances[2] / variances[1] < 4  # 3, were it shot noise alone
+
+
+def test_variance_grows_with_the_strength() -> None:
+    variances = [linear_variance(plain(shot), 0.2) for shot in (0.0003, 0.003, 0.02)]
+    assert variances[1] > 5 * variances[0]
+    assert variances[2] > 4 * variances[1]
+
+
+def test_a_demosaic_correlates_neighbours() -> None:
+    noisy, clean = add(plain(0.004), flat(0.2, batch=16))
+    residual = (noisy - clean)[:, 1]
+    residual = residual - residual.mean((1, 2), keepdim=True)
+    variance = residual.square().mean()
+    beside = (residual[:, :, 1:] * residual[:, :, :-1]).mean() / variance
+    far = (residual[:, :, 5:] * residual[:, :, :-5]).mean() / variance
+    assert beside > 0.2
+    assert abs(far) < 0.05
+
+
+def test_does_not_shift_the_brightness() -> None:
+    noisy, clean = add(plain(0.002), flat(0.2, batch=16))
+    shift = srgb_to_linear(noisy).mean() - srgb_to_linear(clean).mean()
+    assert abs(float(shift)) < 0.01
+
+
+def test_clean_is_returned() -> None:
+    picture = torch.rand(4, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    _, clean = add(CameraNoise(darkened_share=0), picture)
+    torch.testing.assert_close(clean, picture, atol=1e-5, rtol=0)
+    darkened = add(CameraNoise(darkened_share=1), picture)[1]
+    assert (darkened <= picture + 1e-5).all() and (darkened < picture - 0.01).any()
+
+
+@pytest.mark.parametrize("processed_share", [0.0, 1.0])
+def test_same_generator_same_noise(processed_share: float) -> None:
+    noise = CameraNoise(processed_share=processed_share)
+    picture = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    first, second = add(noise, picture, 5), add(noise, picture, 5)
+    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+    assert not torch.equal(first[0], add(noise, picture, 6)[0])
+
+
+def test_pictures_are_8_bit_and_in_range() -> None:
+    picture = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    picture[0], picture[1] = 0, 1
+    noisy, clean = add(CameraNoise(shot_max=0.08, jpeg_share=1), picture)
+    assert noisy.shape == clean.shape == picture.shape
+    assert noisy.min() >= 0 and noisy.max() <= 1
+    torch.testing.assert_close(noisy * 255, (noisy * 255).round(), atol=1e-3, rtol=0)
+
+
+def test_processing_makes_noise_coarser() -> None:
+    """Less of its energy lies in the differences of neighbours."""
+    shares = []
+    for processed_share in (0.0, 1.0):
+        noise = CameraNoise(0.004, 0.004, processed_share=processed_share, jpeg_share=0, darkened_share=0)
+        noisy, clean = add(noise, flat(0.2, batch=24))
+        residual = (noisy - clean).mean(1)
+        shares.append(residual.diff(dim=2).square().mean() / residual.square().mean())
+    assert shares[1] < 0.8 * shares[0]
+
+
+def test_srgb_curve_and_back() -> None:
+    x = torch.linspace(0, 1, 1001)
+    torch.testing.assert_close(linear_to_srgb(srgb_to_linear(x)), x, atol=1e-5, rtol=0)
+    assert float(srgb_to_linear(torch.tensor(0.5))) == pytest.approx(0.2140, abs=1e-4)
