@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup reference demo test lint format wheel clean
+.PHONY: help setup demo test fuzz soak lint format wheel clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV) with every extra"
 	@echo "make demo       a noisy RAW, coded, decoded and compared: demo-out/ (PHOTO=… for one of your own)"
 	@echo "make test       lint, then the tests (JDC_DATA=… for those that want real photographs)"
+	@echo "make fuzz       hostile bytes for FUZZ_SECONDS=100 each kind"
+	@echo "make soak       SOAK=1000 photos through one process, kills and interrupts"
 	@echo "make lint       ruff and mypy"
 	@echo "make wheel      dist/"
 
@@ -28,6 +30,16 @@ demo: $(READY)
 
 test: lint
 	$(BIN)/python -m pytest
+
+# Longer runs of what `make test` does briefly; see docs/reliability.md.
+FUZZ_SECONDS ?= 100
+SOAK ?= 1000
+
+fuzz: $(READY)
+	JDC_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/fuzz -s -o timeout=0
+
+soak: $(READY)
+	JDC_SOAK=$(SOAK) $(BIN)/python -m pytest tests/reliability -s -o timeout=0
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,8 +12,10 @@ import typer
 
 from jdcodec.cli import common
 from jdcodec.cli.bench import bench
+from jdcodec.cli.data import data
 from jdcodec.cli.decode import decode
 from jdcodec.cli.encode import encode
+from jdcodec.cli.gmac import gmac
 from jdcodec.cli.info import info
 from jdcodec.cli.train import train
 from jdcodec.cli.verify import verify
@@ -33,6 +35,8 @@ app.command()(info)
 app.command()(verify)
 app.command()(bench)
 app.command()(train)
+app.command()(gmac)
+app.add_typer(data)
 
 
 def _print_version(wanted: bool) -> None:
@@ -69,7 +73,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     except SystemExit as ending:
-        status = ending.code if isinstance(ending.code, int) else 0
+        status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     _leave(status)
 
 

@@ -14,7 +14,7 @@ def gmac(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...",
+            metavar="MODEL",
             help="fast, best, a weights file or checkpoint, or a system of the papers (manypriors, "
             "hyperprior, unet, guided-128, …). All of them, if none is named.",
             show_default=False,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -20,10 +21,10 @@ from .subjects import Subject
 from .timing import Place, time_parts
 
 CONVENTION = (
-    "MAC/pixel = convolutions (torch.utils.flop_counter, two FLOPs to a MAC) + other products (GDN's 1×1, "
-    "block transforms) + one for each value that a bias, an activation, GDN's square, root or product, or a "
-    "sum writes, or that a reduction or pooling reads. Borders, and what is done once a picture, are left "
-    "out. GMac per megapixel is the same in thousands. Activations: the most bytes of float32 alive at once."
+    "MAC/px: convolutions (torch.utils.flop_counter, two FLOPs to a MAC), plus other products (GDN's 1×1, "
+    "block transforms), plus one for each value that a bias, an activation, GDN's square, root or product, "
+    "or a sum writes, or that a reduction or pooling reads. Borders, and what is done once a picture, are "
+    "left out. GMac/MP is the same in thousands. Activations: the most bytes of float32 alive at once."
 )
 
 
@@ -154,11 +155,13 @@ def print_tables(reports: Sequence[Report], console: Console, timed_on: str | No
 
 
 def _table(report: Report) -> Table:
-    table = Table(title=f"{report.name}: {report.title}", title_justify="left", title_style="bold")
-    table.add_column("part", no_wrap=True)
-    columns = ("MAC/pixel", "convolutions", "other products", "element-wise")
-    for column in (*columns, "GMac/MP", "parameters", "MB/MP", "s/MP"):
-        table.add_column(column, justify="right")
+    """Fits into 80 columns."""
+    title = f"{report.name}: {report.title}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, padding=0)
+    table.add_column("part", no_wrap=True, min_width=16)
+    counts = ("\nMAC/px", "convo-\nlutions", "other\nproducts", "element-\nwise", "GMac\n/MP")
+    for column in (*counts, "para-\nmeters", "act.\nMB/MP", "s/MP"):
+        table.add_column(column, justify="right", vertical="bottom", no_wrap=True)
     for part in report.parts:
         table.add_row(*_cells(part))
     if report.sums:
@@ -174,8 +177,8 @@ def _cells(part: PartReport) -> tuple[str, ...]:
     return (
         part.name,
         *(f"{count:,.0f}" for count in counts),
-        f"{macs.total / 1000:,.1f}",
-        f"{part.parameters:,}",
-        f"{part.activation_bytes_per_pixel:,.0f}",
+        f"{macs.total / 1000:.1f}",
+        f"{part.parameters / 1e6:.2f} M",
+        f"{part.activation_bytes_per_pixel:.0f}",
         "–" if seconds is None else f"{seconds:.3g}",
     )

@@ -164,7 +164,7 @@ class GuidedCodec(HyperCodec):
                 hyperlatents,
                 encoder_only=True,
             ),
-            Part("hyper synthesis, context", "entropy", entropy, at_once, coding=one_by_one),
+            Part("scales and means", "entropy", entropy, at_once, coding=one_by_one),
             Part("synthesis", "decoder", (self.synthesis,), self.synthesis),
         )
 

@@ -9,7 +9,7 @@ from jdcodec.errors import ModelError
 from jdcodec.reference.base import Denoiser, ReferenceModel
 from jdcodec.reference.losses import bits_per_pixel, training_loss
 
-from .systems import CODECS, SYSTEMS, narrow, needs_compressai, pictures
+from .systems import SYSTEMS, narrow, needs_compressai, pictures
 
 SIZES = [(64, 64), (70, 53), (1, 1)]
 
@@ -41,15 +41,17 @@ def test_decompressed_equals_forward(name: str) -> None:
             torch.testing.assert_close(decoded, expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", CODECS)
+@needs_compressai
+@pytest.mark.parametrize("name", ["manypriors", "hyperprior", "guided-128"])
 def test_bytes_are_as_many_as_the_likelihoods_say(name: str) -> None:
     model = _trained(name)
     x = pictures(1, 3, 64, 128)
     with torch.no_grad():
         estimate = float(bits_per_pixel(model(x))) * 64 * 128
     real = 8 * len(model.compress(x))
-    overhead = 8 * (4 + 2 + 2 + 1 + 2 * 4 + 4) + 2 * 64  # framing, and a range coder's last words
-    assert 0.9 * estimate < real - overhead < 1.05 * estimate + 64
+    framing, last_words = 8 * (4 + 2 + 2 + 1 + 2 * 4 + 4), 2 * 64
+    # Less is possible: a symbol costs 16 bits in a table at most, by its likelihood up to 30.
+    assert 0.8 * estimate < real - framing < 1.05 * estimate + last_words
 
 
 @needs_compressai

@@ -67,7 +67,7 @@ def test_json_says_what_was_counted_and_how() -> None:
 
 @needs_compressai
 def test_the_table_shows_the_published_number() -> None:
-    done = CliRunner(env={"COLUMNS": "150"}).invoke(
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(
         app, ["manypriors", "--count-only"], catch_exceptions=False
     )
     assert done.exit_code == 0

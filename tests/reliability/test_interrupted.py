@@ -65,13 +65,13 @@ def test_interrupt_leaves_nothing_else(place: Place, task: Task, step: str, numb
 def test_a_folder_run_keeps_what_was_complete(place: Place, photo: Path, number: signal.Signals) -> None:
     """The second photo never comes, so that the run is between two photos when the signal does."""
     waiting = make_fifo(place.root / "waiting.png")
-    command = place.jdc("encode", photo, waiting, photo, "-o", place.out)
+    command = place.jdc("encode", photo, waiting, "-o", place.out)
     writer = os.open(waiting, os.O_WRONLY)  # returns when the command has opened the other end
     command.send(number)
     status = command.wait()
     os.close(writer)
     assert status == (-number if number is signal.SIGKILL else 128 + number)
-    assert place.left() == {"photo.png.jdc"}
+    assert place.left() == {"photo.jdc"}
 
 
 def test_kill_at_any_moment(place: Place, photo: Path, tiny_model: Path) -> None:

@@ -40,9 +40,12 @@ def test_read_only_folder(place: Place, task: Task, read_only: Path) -> None:
     assert names(read_only) == set()
 
 
-def test_read_only_folder_of_inputs(place: Place, photo: Path, read_only: Path) -> None:
-    """Without -o results go beside their inputs; several inputs fail one by one."""
-    command = place.jdc("encode", photo, photo, "-o", read_only / "new folder")
+def test_a_new_folder_in_a_read_only_one(place: Place, photo: Path, read_only: Path) -> None:
+    """Several inputs go into a folder that is made for them; here it cannot be."""
+    other = place.root / "other.png"
+    other.symlink_to(photo)
+    command = place.jdc("encode", photo, other, "-o", read_only / "new")
     assert command.wait() == 1
-    assert "2 of 2 files failed" in command.said
+    assert "jdc: " in command.said and str(read_only) in command.said
     assert "Traceback" not in command.said
+    assert names(read_only) == set()
