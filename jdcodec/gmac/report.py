@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -81,11 +80,13 @@ def measure(subject: Subject, place: Place | None, side: int = 256) -> Report:
         model.to(place.device)
         try:
             seconds = time_parts(subject.parts(model), subject.channels, side, place)
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if "memory" not in str(error):
+                raise
             raise ModelError(
                 f"{subject.name}: not enough memory on {place.device}; try --side 128"
             ) from error
-    parts = subject.parts(model)
+    parts = subject.parts(model.cpu())
     costs = count_parts(parts, subject.channels)
     megapixels = side**2 / 1e6
     rates = [second / megapixels if second is not None else None for second in seconds or [None] * len(parts)]

@@ -42,7 +42,8 @@ class Place:
         kind = str(self.dtype).removeprefix("torch.")
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {kind}"
-        return f"{self.device}, {torch.get_num_threads()} threads, {kind}"
+        threads = torch.get_num_threads()
+        return f"{self.device}, {threads} thread{'s' if threads > 1 else ''}, {kind}"
 
 
 @torch.no_grad()

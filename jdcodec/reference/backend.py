@@ -20,7 +20,7 @@ _declared: list[torch.library.Library] = []
 
 def _import_torchvision() -> None:
     try:
-        import torchvision
+        import torchvision  # type: ignore[import-not-found, unused-ignore]
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise

@@ -9,7 +9,7 @@ from jdcodec.reference.base import ReferenceModel
 from jdcodec.reference.losses import bits_per_pixel, training_loss
 from jdcodec.reference.noise import NOISES
 
-from .systems import CODECS, SYSTEMS, narrow, pictures
+from .systems import CODECS, SYSTEMS, narrow, needs_compressai, pictures
 
 
 def _step(model: ReferenceModel, optimizer: torch.optim.Optimizer, side: int = 64) -> float:
@@ -38,10 +38,11 @@ def test_only_the_quantiles_are_not_trained(name: str) -> None:
     assert all(n.endswith("bottleneck.quantiles") for n in frozen)
 
 
-@pytest.mark.parametrize("name", ["manypriors", "hyperprior", "guided-128", "unet"])
+@pytest.mark.parametrize(
+    "name",
+    ["unet", *(pytest.param(n, marks=needs_compressai) for n in ("manypriors", "hyperprior", "guided-128"))],
+)
 def test_the_loss_falls(name: str) -> None:
-    if name != "unet":
-        pytest.importorskip("compressai", reason="compressai is not installed", exc_type=ImportError)
     model = narrow(name)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 3e-3)
     losses = [_step(model, optimizer) for _ in range(8)]
