@@ -6,6 +6,7 @@ as in a process started from the shell: its own standard streams, signals, limit
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -39,7 +40,9 @@ class Jdc:
         return int(self._process.pid)
 
     def send(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+        """Send a signal, unless the command has ended already, as it may have when the moment is random."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def wait(self) -> int:
         """The exit status, negative where a signal ended it; fails the test where it does not end."""
