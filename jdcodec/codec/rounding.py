@@ -17,8 +17,9 @@ from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.tables import LEVELS
 from jdcodec.model.config import LATENT_STEP, quality_to_t, t_to_lambda
 
-#: Share of the theoretical shift that is used.
-DEFAULT_STRENGTH = 0.5
+#: Share of the theoretical shift that is used. On held-out clean photographs 0.4 and 0.7 both saved 2.9 % of
+#: the rate and 1.0 saved 1.9 %; on noisy ones more is better, as it leaves out noise that the stem left in.
+DEFAULT_STRENGTH = 0.8
 
 
 @lru_cache(maxsize=32)

@@ -17,9 +17,9 @@ _LAMBDA_MIDDLE = (LAMBDA_MIN * LAMBDA_MAX) ** 0.5
 #: compressai's weights for MS-SSIM (2.4 … 220) are 1222 to 1333 times those for MSE at like rates.
 _MS_SSIM_SCALE = 1280.0
 
-#: Below this mean squared error (40 dB) the stem gains little by getting better still. With a lower one it
+#: Below this mean squared error (35 dB) the stem gains little by getting better still. With a lower one it
 #: learns to leave what it does not know alone, the noise of unknown cameras included.
-_STEM_FLOOR = 1e-4
+_STEM_FLOOR = 3e-4
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Recipe:
     exact_mix: bool = False
     full_strength_share: float = 0.7
     high_rates_first: float = 0.15
-    stem_weight: float = 0.2
+    stem_weight: float = 0.5
     hold_out_every: int = 20
     seed: int = 1
     noise: NoiseModel = field(default_factory=CameraNoise)

@@ -33,7 +33,7 @@ class CameraNoise:
     """
 
     shot_min: float = 1.5e-4
-    shot_max: float = 0.025
+    shot_max: float = 0.06
     processed_share: float = 0.55
     jpeg_share: float = 0.5
     darkened_share: float = 0.3
