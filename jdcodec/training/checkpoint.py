@@ -58,6 +58,27 @@ def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, 
         raise TrainingError(f"{path}: a safetensors file, but not a training checkpoint: {error}") from error
 
 
+def read_averaged(path: Path) -> tuple[ModelConfig, str, dict[str, Tensor]]:
+    """(configuration, part that was trained, averaged weights) of a checkpoint or a weights file.
+
+    Raises TrainingError where the file is neither.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            exported = "model_id" in metadata
+            names = [name for name in file.keys() if name.startswith("network/")]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).float() for name in names} if exported else {}
+        if exported:
+            return ModelConfig.from_dict(json.loads(metadata["config"])), "all", section(tensors, "network")
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{path}: not a readable checkpoint or weights file: {error}") from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise TrainingError(f"{path}: not a jdcodec weights file: {error}") from error
+    config, progress, tensors = read_checkpoint(path)
+    return config, progress["part"], section(tensors, "average")
+
+
 def section(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names start with `prefix`/, without it."""
     return {

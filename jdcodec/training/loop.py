@@ -19,7 +19,7 @@ from jdcodec.model.config import CONFIGS
 from jdcodec.model.network import JointCodec
 
 from .batches import Batch, Batches, DataOptions
-from .checkpoint import read_checkpoint, restore, save_checkpoint, section
+from .checkpoint import read_averaged, read_checkpoint, restore, save_checkpoint
 from .data import mixed_seed
 from .loss import Loss, joint_loss, rate_distortion_loss, stem_loss
 from .optim import build_optimizers
@@ -248,14 +248,13 @@ class Trainer:
         self.usual_norm, self.skipped = progress["usual_norm"], progress.get("skipped", 0)
 
     def _start_from(self, paths: Sequence[Path]) -> None:
-        """Averaged weights of other runs, from each the part that it trained; a new schedule."""
+        """Averaged or exported weights of other runs, from each the part that it trained."""
         for path in paths:
-            config, progress, tensors = read_checkpoint(path)
+            config, part, averaged = read_averaged(path)
             if config != self.model.config:
                 raise TrainingError(f"{path}: holds a network of other sizes than {self.recipe.arch}")
-            averaged = section(tensors, "average")
-            if progress["part"] != "all":
-                wants_stem = progress["part"] == "stem"
+            if part != "all":
+                wants_stem = part == "stem"
                 averaged = {n: v for n, v in averaged.items() if n.startswith("denoiser.") == wants_stem}
             self.model.load_state_dict(averaged, strict=False)
         self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
