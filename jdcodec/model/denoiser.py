@@ -12,7 +12,7 @@ class DenoiserStem(nn.Module):
 
     `forward` maps an sRGB picture x, (B, 3, H, W) in [0, 1] with H and W multiples of 8, to the noise
     predicted in it, same shape; x minus that is the estimate of the clean scene. It starts at zero noise.
-    At 1/2, convolutions this narrow are bound by memory: two blocks there took as long as all the rest.
+    At 1/2, convolutions this narrow are bound by memory: two blocks there took two fifths of the time.
     """
 
     def __init__(self, channels: tuple[int, int], blocks: tuple[int, int]) -> None:

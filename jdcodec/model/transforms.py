@@ -49,8 +49,8 @@ def block_analysis(matrix: Tensor, x: Tensor, fast_x: Tensor) -> Tensor:
     """Linear transform of 16×16 blocks: (M, 768) and (B, 3, H, W) to (B, M, H/16, W/16) float32.
 
     `fast_x` is x as `network_input` gives it. Under bf16 only the first rows, whose coefficients are large,
-    are computed in float32: bf16 would cost them half a level. The others lose under a hundredth of
-    their quantisation step.
+    are computed in float32: with its 8 bits of mantissa, bf16 would round them to a good part of a
+    quantisation step. The others are small enough not to mind.
     """
     if torch.is_grad_enabled() or not torch.is_autocast_enabled(x.device.type):
         return _precise_conv(x, matrix)
