@@ -30,20 +30,25 @@ class CameraNoise:
     Shot noise (variance per unit of signal) is log-uniform. Read noise follows it: log read = 2.18 log
     shot + 1.20 with a deviation of 0.26 (natural logarithms; the fit of Brooks et al. to the Darmstadt
     cameras).
+
+    Photographs taken in the dark differ from those that noise is made on, so a share of them is darkened,
+    lit by coloured light or out of focus. In an unbiased share the noise has a mean of zero in every pixel,
+    black ones included, as averaged exposures show it; without, a denoiser learns to lift or tint shadows.
     """
 
-    shot_min: float = 1.5e-4
-    shot_max: float = 0.06
+    shot_min: float = 2e-4
+    shot_max: float = 0.05
     processed_share: float = 0.55
     jpeg_share: float = 0.5
-    darkened_share: float = 0.3
+    darkened_share: float = 0.4
+    tinted_share: float = 0.35
+    defocused_share: float = 0.2
+    unbiased_share: float = 0.8
 
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) clean sRGB in [0, 1] to (noisy, clean); a share of both is darkened alike."""
         draw = Draw(clean.shape[0], clean.device, generator)
-        linear = srgb_to_linear(clean)
-        gain = torch.where(draw.chance(self.darkened_share), draw.log_uniform(0.2, 1.0), 1.0)
-        linear = linear * gain
+        linear = self._scene(clean, draw)
         camera_to_srgb, white_balance = _random_camera(draw)
         srgb_to_camera = torch.linalg.inv(camera_to_srgb)
         raw = torch.einsum("bij,bjhw->bihw", srgb_to_camera, linear) / white_balance
@@ -52,24 +57,40 @@ class CameraNoise:
         read = torch.exp(2.18 * torch.log(shot) + 1.20 + 0.26 * draw.normal())
         deviation = torch.sqrt(raw.clamp_min(0) * shot + read)
         processed = draw.chance(self.processed_share)
-        grain = _mosaic_grain(clean.shape, draw)
-        developed = torch.einsum(
-            "bij,bjhw->bihw", camera_to_srgb, ((raw + deviation * grain).clamp_max(1.0)) * white_balance
-        )
+        grain = deviation * _mosaic_grain(clean.shape, draw)
+
+        def developed(exposed: Tensor) -> Tensor:
+            colours = torch.einsum("bij,bjhw->bihw", camera_to_srgb, exposed.clamp_max(1.0) * white_balance)
+            return linear_to_srgb(colours.clamp(0, 1))
+
         clean = linear_to_srgb(linear)
-        noise = linear_to_srgb(developed.clamp(0, 1)) - clean
+        plus, minus = developed(raw + grain), developed(raw - grain)
+        unbiased = draw.chance(self.unbiased_share)
+        noise = torch.where(unbiased, (plus - minus) / 2, plus - clean)
         noise = torch.where(processed, _processed(noise, draw), noise)
-        noisy = (clean + noise).clamp(0, 1)
+        room = torch.where(unbiased, torch.minimum(clean, 1 - clean) + 1 / 255, 1.0)
+        noisy = (clean + noise.clamp(-room, room)).clamp(0, 1)
         compressed = (processed & draw.chance(self.jpeg_share)).flatten()
         if bool(compressed.any()):
             noisy[compressed] = jpeg_round_trip(noisy[compressed], draw.uniform(75, 99).flatten()[compressed])
         return torch.round(noisy * 255) / 255, clean
 
+    def _scene(self, clean: Tensor, draw: Draw) -> Tensor:
+        """The scene in linear light, a share of the pictures out of focus, tinted or darkened."""
+        defocused = draw.chance(self.defocused_share)
+        width = torch.where(defocused, draw.log_uniform(0.7, 6.0), 0.0)
+        linear = srgb_to_linear(_blurred(clean, width).clamp(0, 1) if bool(defocused.any()) else clean)
+        light = torch.exp(draw.uniform(math.log(0.1), 0.0, channels=3))
+        light = light / light.amax(1, keepdim=True)
+        tinted = draw.chance(self.tinted_share)
+        darkened = torch.where(draw.chance(self.darkened_share), draw.log_uniform(0.15, 1.0), 1.0)
+        return linear * torch.where(tinted, light, 1.0) * darkened
+
     def problem(self) -> str | None:
         """What is wrong with the parameters, if anything."""
         if not 0 < self.shot_min <= self.shot_max:
             return "shot_min must be above 0 and at most shot_max"
-        shares = (self.processed_share, self.jpeg_share, self.darkened_share)
+        shares = [value for name, value in vars(self).items() if name.endswith("_share")]
         return None if all(0 <= share <= 1 for share in shares) else "each share must lie in 0 to 1"
 
 
@@ -125,16 +146,34 @@ def _processed(noise: Tensor, draw: Draw) -> Tensor:
 
 def _low_pass(noise: Tensor, width: Tensor, sharpened: Tensor | float, draw: Draw) -> Tensor:
     """Gaussian low-pass of deviation `width` pixels, then 1 + sharpened·(1 − a wider low-pass)."""
-    height, columns = noise.shape[2:]
-    vertical = torch.fft.fftfreq(height, device=noise.device)[:, None]
-    horizontal = torch.fft.rfftfreq(columns, device=noise.device)[None, :]
-    squared = 2 * math.pi**2 * (vertical**2 + horizontal**2)
+    squared = _squared_frequency(noise)
     response = torch.exp(-squared * width**2)
     response = response * (1 + sharpened * (1 - torch.exp(-squared * (width + 1.0) ** 2)))
-    filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(noise) * response, s=(height, columns))
+    filtered = _filtered(noise, response)
     lost = _deviation(noise) / _deviation(filtered).clamp_min(1e-6)
-    restored: Tensor = filtered * lost.clamp(0.25, 8.0) ** draw.uniform(0.2, 1.0)
+    restored: Tensor = filtered * lost.clamp(0.25, 4.0) ** draw.uniform(0.2, 1.0)
     return restored
+
+
+def _blurred(x: Tensor, width: Tensor) -> Tensor:
+    """Gaussian low-pass of deviation `width` pixels; the picture is mirrored at its borders."""
+    margin = min(16, min(x.shape[2:]) - 1)
+    padded = F.pad(x, (margin,) * 4, mode="reflect")
+    blurred = _filtered(padded, torch.exp(-_squared_frequency(padded) * width**2))
+    return blurred[:, :, margin:-margin, margin:-margin] if margin else blurred
+
+
+def _squared_frequency(x: Tensor) -> Tensor:
+    """2π²·|f|² for the frequencies of a real FFT of the last two axes: a Gaussian's exponent at width 1."""
+    height, columns = x.shape[2:]
+    vertical = torch.fft.fftfreq(height, device=x.device)[:, None]
+    horizontal = torch.fft.rfftfreq(columns, device=x.device)[None, :]
+    return 2 * math.pi**2 * (vertical**2 + horizontal**2)
+
+
+def _filtered(x: Tensor, response: Tensor) -> Tensor:
+    filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(x) * response, s=x.shape[2:])
+    return filtered
 
 
 def _deviation(x: Tensor) -> Tensor:

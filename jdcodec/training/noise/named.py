@@ -47,7 +47,9 @@ def noise_at(model: str, level: float) -> NoiseModel:
     if model == "camera":
         _within(model, level, *CAMERA_ISOS, "an ISO number")
         shot = _SHOT_AT_ISO_100 * level / 100
-        return CameraNoise(shot_min=shot, shot_max=shot, processed_share=0.0, darkened_share=0.0)
+        return CameraNoise(
+            shot, shot, processed_share=0.0, darkened_share=0.0, tinted_share=0.0, defocused_share=0.0
+        )
     if model == "raw-gamma":
         if level not in RAW_GAMMA_LEVELS:
             raise TrainingError(f"noise raw-gamma: level 1, 2, 3 or 4 (gains 1, 2, 4, 8), not {level:g}")
