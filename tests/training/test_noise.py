@@ -14,7 +14,9 @@ AS_IT_IS = {"darkened_share": 0.0, "tinted_share": 0.0, "defocused_share": 0.0}
 
 def plain(shot: float, unbiased_share: float = 0.8) -> CameraNoise:
     """Raw noise of one strength alone, without processing, on the scene as it is."""
-    return CameraNoise(shot, shot, processed_share=0, unbiased_share=unbiased_share, **AS_IT_IS)
+    return CameraNoise(
+        shot, shot, processed_share=0, uneven_share=0, unbiased_share=unbiased_share, **AS_IT_IS
+    )
 
 
 def flat(level: float, batch: int = 8, size: int = 64) -> Tensor:
@@ -75,7 +77,7 @@ def test_unbiased_noise_has_no_mean_even_in_black() -> None:
         noisy, clean = add(plain(0.01, unbiased_share=1), flat(level, batch=16))
         assert abs(float((noisy - clean).mean())) < 1.5 / 255, level
     noisy, clean = add(plain(0.01, unbiased_share=0), flat(0.002, batch=16))
-    assert float((noisy - clean).mean()) > 10 / 255
+    assert float((noisy - clean).mean()) > 5 / 255
 
 
 def test_coloured_light_takes_channels_away_alike_everywhere() -> None:
@@ -113,15 +115,15 @@ def test_pictures_are_8_bit_and_in_range() -> None:
 
 
 def test_processing_makes_noise_coarser() -> None:
-    """Usually less of its energy lies in the differences of neighbours; sharpening may bring some back."""
+    """It reaches further than a demosaic spreads it."""
     shares = []
     for processed_share in (0.0, 1.0):
         noise = CameraNoise(0.004, 0.004, processed_share=processed_share, jpeg_share=0, **AS_IT_IS)
         noisy, clean = add(noise, flat(0.2, batch=24))
-        residual = (noisy - clean).mean(1)
-        share = residual.diff(dim=2).square().mean((1, 2)) / residual.square().mean((1, 2))
-        shares.append(share.median())
-    assert shares[1] < 0.8 * shares[0]
+        residual = noisy - clean
+        apart = (residual[..., 4:] * residual[..., :-4]).mean((2, 3)) / residual.square().mean((2, 3))
+        shares.append(float(apart.mean()))
+    assert abs(shares[0]) < 0.03 and shares[1] > 0.1
 
 
 def test_srgb_curve_and_back() -> None:

@@ -33,7 +33,8 @@ class CameraNoise:
 
     Photographs taken in the dark differ from those that noise is made on, so a share of them is darkened,
     lit by coloured light or out of focus. In an unbiased share the noise has a mean of zero in every pixel,
-    black ones included, as averaged exposures show it; without, a denoiser learns to lift or tint shadows.
+    black ones included, as averaged exposures show it; without, a denoiser learns to lift or tint shadows. In
+    an uneven share one channel has more noise than its brightness would have it, as filters differ.
     """
 
     shot_min: float = 2e-4
@@ -44,6 +45,7 @@ class CameraNoise:
     tinted_share: float = 0.35
     defocused_share: float = 0.2
     unbiased_share: float = 0.8
+    uneven_share: float = 0.5
 
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) clean sRGB in [0, 1] to (noisy, clean); a share of both is darkened alike."""
@@ -67,6 +69,9 @@ class CameraNoise:
         plus, minus = developed(raw + grain), developed(raw - grain)
         unbiased = draw.chance(self.unbiased_share)
         noise = torch.where(unbiased, (plus - minus) / 2, plus - clean)
+        noise = noise * torch.where(
+            draw.chance(self.uneven_share), torch.exp(draw.uniform(-0.5, 0.5, 3)), 1.0
+        )
         noise = torch.where(processed, _processed(noise, draw), noise)
         room = torch.where(unbiased, torch.minimum(clean, 1 - clean) + 1 / 255, 1.0)
         noisy = (clean + noise.clamp(-room, room)).clamp(0, 1)
@@ -95,7 +100,11 @@ class CameraNoise:
 
 
 def _random_camera(draw: Draw) -> tuple[Tensor, Tensor]:
-    """Colour matrix camera to sRGB, (B, 3, 3), rows summing to one, and white balance, (B, 3, 1, 1)."""
+    """Colour matrix camera to sRGB, (B, 3, 3), rows summing to one, and white balance, (B, 3, 1, 1).
+
+    A matrix mixes the noise of the channels, so how strong it is matters: from none at all, as programs that
+    leave the camera's colours alone have it, to that of a camera whose filters overlap much.
+    """
     diagonal = draw.uniform(1.3, 1.9, channels=3)[:, :, 0, 0]
     share = draw.uniform(0.1, 0.9, channels=3)[:, :, 0, 0]
     matrix = torch.zeros(draw.batch, 3, 3, device=draw.device)
@@ -104,7 +113,9 @@ def _random_camera(draw: Draw) -> tuple[Tensor, Tensor]:
         matrix[:, row, row] = diagonal[:, row]
         matrix[:, row, others[0]] = (1 - diagonal[:, row]) * share[:, row]
         matrix[:, row, others[1]] = (1 - diagonal[:, row]) * (1 - share[:, row])
-    red, blue = draw.uniform(1.4, 2.6), draw.uniform(1.2, 2.4)
+    strength = torch.where(draw.chance(0.3), 0.0, draw.uniform(0.0, 1.0))[:, :, :, 0]
+    matrix = torch.lerp(torch.eye(3, device=draw.device).expand_as(matrix), matrix, strength)
+    red, blue = draw.uniform(1.0, 2.6), draw.uniform(1.0, 2.6)
     return matrix, torch.cat((red, torch.ones_like(red), blue), dim=1)
 
 

@@ -48,7 +48,13 @@ def noise_at(model: str, level: float) -> NoiseModel:
         _within(model, level, *CAMERA_ISOS, "an ISO number")
         shot = _SHOT_AT_ISO_100 * level / 100
         return CameraNoise(
-            shot, shot, processed_share=0.0, darkened_share=0.0, tinted_share=0.0, defocused_share=0.0
+            shot,
+            shot,
+            processed_share=0.0,
+            darkened_share=0.0,
+            tinted_share=0.0,
+            defocused_share=0.0,
+            uneven_share=0.0,
         )
     if model == "raw-gamma":
         if level not in RAW_GAMMA_LEVELS:
