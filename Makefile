@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test fuzz soak lint format wheel clean
+.PHONY: help setup demo test fuzz soak cluster-soak lint format wheel clean
 
 help:
 	@echo "make setup      a virtual environment in $(VENV) with every extra"
@@ -13,6 +13,7 @@ help:
 	@echo "make test       lint, then the tests (JDC_DATA=… for those that want real photographs)"
 	@echo "make fuzz       hostile bytes for FUZZ_SECONDS=100 each kind"
 	@echo "make soak       SOAK=1000 photos through one process, kills and interrupts"
+	@echo "make cluster-soak  500 photos on a cluster of this machine, its parts killed one by one"
 	@echo "make lint       ruff and mypy"
 	@echo "make wheel      dist/"
 
@@ -40,6 +41,9 @@ fuzz: $(READY)
 
 soak: $(READY)
 	JDC_SOAK=$(SOAK) $(BIN)/python -m pytest tests/reliability -s -o timeout=0
+
+cluster-soak: $(READY)
+	JDC_CLUSTER_PHOTOS=500 $(BIN)/python -m pytest tests/cluster -s -o timeout=0
 
 lint: $(READY)
 	$(BIN)/ruff check .

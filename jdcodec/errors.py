@@ -35,3 +35,7 @@ class OutputError(JdcError):
 
 class TrainingError(JdcError):
     """A recipe, a data set or a checkpoint cannot be trained with."""
+
+
+class ClusterError(JdcError):
+    """A scheduler, its workers, a store of files or a manifest cannot be used."""
