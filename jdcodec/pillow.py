@@ -6,8 +6,9 @@
     Image.open("photo.jpg").save("photo.jdc", quality=4)
     Image.open("photo.jdc").show()
 
-Opening reads the header and the metadata; the network runs when pixels are asked for. imageio and other
-programs that read through Pillow gain the format with it.
+Opening reads the header and the metadata; the network runs when pixels are asked for. Programs that read
+through Pillow gain the format with it; imageio has a plugin of its own in `jdcodec.imageio`. Pillow knows no
+entry points: a format is there once its module has been imported.
 """
 
 from __future__ import annotations

@@ -92,21 +92,18 @@ def _version(model: str) -> str:
 
 def _denoise(pixels: Pixels, model: str, device: str) -> Pixels:
     """The picture less all noise that the codec's stem finds in it, window by window as in the encoder."""
-    import torch
-
     from jdcodec.codec.runtime import start_inference
     from jdcodec.codec.symbols import WINDOW_PIXELS
     from jdcodec.codec.weights import find_model
     from jdcodec.codec.windows import cover
+    from jdcodec.inference.interface import to_levels
 
     inference = start_inference(find_model(model), SCALE.best, device=device)
     beyond = [(0, -side % _ALIGN) for side in pixels.shape[:2]]
     padded = np.pad(pixels, (*beyond, (0, 0)), mode="edge")
     denoised = np.empty_like(padded)
-    halo = inference.analysis_halo
+    halo = inference.denoiser_halo
     for window in cover(*padded.shape[:2], align=_ALIGN, halo=halo, budget=WINDOW_PIXELS):
-        x = torch.from_numpy(np.ascontiguousarray(padded[window.outer])).to(inference.device)
-        clean = inference.denoise(x.permute(2, 0, 1)[None].float() / 255, 1.0)[0].permute(1, 2, 0)
-        levels = (clean.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-        denoised[window.core] = levels[window.inner()]
+        clean = inference.denoise(padded[window.outer], 1.0)[:, *window.inner()].astype(np.float32)
+        denoised[window.core] = to_levels(clean.clip(0, 1), np.uint8)
     return denoised[: pixels.shape[0], : pixels.shape[1]]

@@ -1,16 +1,13 @@
-"""The self-contained HTML report: data and pictures put into the page of `page/`, which draws them.
-
-The page loads nothing: style, script, data and pictures are in the one file, and its content security policy
-forbids the rest.
-"""
+"""The self-contained HTML report: data and pictures put into the page of `page/`, which draws them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from jdcodec.page import build_page
 
 from .anchors import Anchor
 from .pictures import Comparison
@@ -18,7 +15,7 @@ from .results import write
 from .summary import MEASURES
 
 _PAGE = Path(__file__).with_name("page")
-_SCRIPTS = ("page.js", "chart.js", "table.js", "slider.js", "start.js")
+_SCRIPTS = ("page.js", "chart.js", "table.js", "look.js", "start.js")
 
 
 def write_report(
@@ -30,18 +27,5 @@ def write_report(
     data["measures"] = MEASURES
     data["anchors"] = [asdict(anchor) for anchor in anchors]
     data["comparisons"] = [asdict(comparison) for comparison in comparisons]
-    parts = {
-        "/*STYLE*/": (_PAGE / "page.css").read_text("utf-8"),
-        "/*SCRIPT*/": "\n".join((_PAGE / name).read_text("utf-8") for name in _SCRIPTS),
-        "/*DATA*/": _inside_script(data),
-    }
-    page = (_PAGE / "page.html").read_text("utf-8")
-    for mark, text in parts.items():
-        before, _, after = page.partition(mark)
-        page = before + text + after
-    write(path, page.encode())
-
-
-def _inside_script(data: Mapping[str, Any]) -> str:
-    """JSON that no name or message in it can break out of a script element."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    scripts = (_PAGE / name for name in _SCRIPTS)
+    write(path, build_page(_PAGE / "page.html", _PAGE / "page.css", scripts, data))

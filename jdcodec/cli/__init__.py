@@ -14,11 +14,13 @@ from jdcodec.cli import common
 from jdcodec.cli.bench import bench
 from jdcodec.cli.data import data
 from jdcodec.cli.decode import decode
+from jdcodec.cli.desktop import desktop
 from jdcodec.cli.encode import encode
 from jdcodec.cli.gmac import gmac
 from jdcodec.cli.info import info
 from jdcodec.cli.train import train
 from jdcodec.cli.verify import verify
+from jdcodec.cli.view import view
 from jdcodec.errors import JdcError
 
 app = typer.Typer(
@@ -33,10 +35,12 @@ app.command()(encode)
 app.command()(decode)
 app.command()(info)
 app.command()(verify)
+app.command()(view)
 app.command()(bench)
 app.command()(train)
 app.command()(gmac)
 app.add_typer(data)
+app.add_typer(desktop)
 
 
 def _print_version(wanted: bool) -> None:
@@ -68,6 +72,12 @@ def main() -> None:
             raise
         common.complain(str(error))
         status = 1
+    except ModuleNotFoundError as error:
+        extra = common.EXTRAS.get((error.name or "").partition(".")[0])
+        if common.debug or extra is None:
+            raise
+        common.complain(f"this needs {error.name}, which is not installed: pip install 'jdcodec[{extra}]'")
+        status = 1
     except BrokenPipeError:
         # Whoever read our output has gone; nothing can be said to them any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -80,7 +90,7 @@ def main() -> None:
 def _leave(status: int) -> NoReturn:
     """End the process without tearing the interpreter down.
 
-    torch may be half imported in the background by now, which an orderly shutdown would trip over; and
+    A library may be half imported in the background by now, which an orderly shutdown would trip over; and
     freeing networks and thread pools takes a tenth of a second that nobody needs.
     """
     try:

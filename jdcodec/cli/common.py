@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import typer
 
 from jdcodec.cli.progress import Done, Tally, progress_bar
 from jdcodec.errors import JdcError, OutputError, PhotoError
+
+#: Which extra of the package brings a library that commands import when they need it.
+EXTRAS = {"torch": "train", "tensorboard": "train", "matplotlib": "bench", "distributed": "cluster"}
 
 #: Set by --debug: tracebacks instead of one line.
 debug = False
@@ -50,10 +55,33 @@ def say(line: str, *, err: bool = False) -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """One input and where its result goes; `-` is standard input or output."""
+    """One input and where its result goes; `-` is standard input or output.
+
+    mirrors: the target's folder is made where it is missing, as it mirrors one that is there.
+    problem: why it cannot be done, "" where nothing is known against it. A folder below a folder that cannot
+    be read becomes such a job, so that it is reported with the others that failed.
+    """
 
     source: str
     target: str
+    mirrors: bool = False
+    problem: str = ""
+
+    def prepare(self) -> None:
+        """Make the folder that is needed; raises PhotoError where there is a problem, and OSError."""
+        if self.problem:
+            raise PhotoError(self.problem)
+        if self.mirrors:
+            Path(self.target).parent.mkdir(parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: a result, or one line that says why there is none."""
+
+    job: Job
+    result: Any = None
+    failure: str = ""
 
 
 def plan_jobs(
@@ -65,12 +93,15 @@ def plan_jobs(
     `output`, which mirrors the folders below an input folder, or beside themselves. Where two inputs
     would share a name, as a.NEF and a.JPG do, both keep their endings: a.NEF.jdc, a.JPG.jdc.
 
-    An input that is named twice counts once. Hidden files, as the "._a.jpg" of macOS, are left out.
+    An input that is named twice counts once. Hidden files, as the "._a.jpg" of macOS, are left out, and links
+    to folders are not followed, so that no loop can arise.
 
     Raises PhotoError for a folder that cannot be read or has nothing to do, OutputError where inputs cannot
     have outputs of their own.
     """
-    sources = list({Path(s[0]).absolute(): s for s in _expand(inputs, endings, recursive)}.values())
+    unreadable: list[Job] = []
+    found = _expand(inputs, endings, recursive, unreadable)
+    sources = list({Path(s[0]).absolute(): s for s in found}.values())
     many = len(sources) > 1 or any(entry != STANDARD and Path(entry).is_dir() for entry in inputs)
     if not many:
         return [Job(str(sources[0][0]), _single_target(sources[0][0], output, suffix))]
@@ -78,11 +109,11 @@ def plan_jobs(
         raise OutputError("standard input and output take one file, not several; name a folder with -o")
     if output is not None and Path(output).exists() and not Path(output).is_dir():
         raise OutputError(f"{output}: is a file; several inputs need a folder to go to")
-    return _distinct_jobs(sources, output, suffix)
+    return _distinct_jobs(sources, output, suffix) + unreadable
 
 
 def _expand(
-    inputs: Sequence[str], endings: frozenset[str], recursive: bool
+    inputs: Sequence[str], endings: frozenset[str], recursive: bool, unreadable: list[Job]
 ) -> Iterator[tuple[str | Path, Path]]:
     """Each input, and its place below the folder it was found in."""
     for entry in inputs:
@@ -90,12 +121,8 @@ def _expand(
         if entry == STANDARD:
             yield STANDARD, Path(STANDARD)
         elif path.is_dir():
-            try:
-                found = sorted(path.rglob("*") if recursive else path.iterdir())
-            except OSError as error:
-                raise PhotoError(f"{entry}: {error.strerror}") from error
-            files = [f for f in found if f.suffix.lower() in endings and f.is_file() and not _hidden(f, path)]
-            if not files:
+            files = [file for file in _files(path, recursive, unreadable) if file.suffix.lower() in endings]
+            if not files and not unreadable:
                 more = "" if recursive else "; folders below it are read with --recursive"
                 raise PhotoError(f"{entry}: no file with a known ending in this folder{more}")
             yield from ((file, file.relative_to(path)) for file in files)
@@ -103,8 +130,23 @@ def _expand(
             yield path, Path(path.name)
 
 
-def _hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+def _files(folder: Path, recursive: bool, unreadable: list[Job]) -> list[Path]:
+    """The files of a folder in the order of their names, hidden ones left out.
+
+    Raises PhotoError where the folder cannot be read; of those below it, that is noted in `unreadable`.
+    """
+
+    def note(error: OSError) -> None:
+        place = str(error.filename)
+        if Path(place) == folder:
+            raise PhotoError(f"{folder}: {error.strerror}") from error
+        unreadable.append(Job(place, place, problem=f"{place}: {error.strerror}"))
+
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(file for file in found if file.is_file())
 
 
 def _single_target(source: str | Path, output: str | None, suffix: str) -> str:
@@ -126,7 +168,7 @@ def _distinct_jobs(sources: list[tuple[str | Path, Path]], output: str | None, s
     full = [target(source, place, place.name + suffix) for source, place in sources]
     taken = Counter(plain) + Counter(full)
     jobs = [
-        Job(str(source), short if taken[short] == 1 else long)
+        Job(str(source), short if taken[short] == 1 else long, mirrors=output is not None)
         for (source, _), short, long in zip(sources, plain, full)
     ]
     by_target: dict[str, Job] = {}
@@ -139,47 +181,101 @@ def _distinct_jobs(sources: list[tuple[str | Path, Path]], output: str | None, s
     return jobs
 
 
-def run_jobs(jobs: Sequence[Job], work: Callable[[Job], Done | None], *, quiet: bool) -> None:
+def run_jobs(
+    jobs: Sequence[Job],
+    work: Callable[[Job], Any],
+    *,
+    quiet: bool,
+    finish: Callable[[Job, Any], Done | None] | None = None,
+    workers: int = 1,
+    update: bool = False,
+) -> None:
     """Do each job; several go on past failures, which are listed at the end with exit status 1.
 
-    What `work` returns is counted: several photos end with a line that sums them up. After Ctrl-C that line
-    says how far it came.
+    `finish` tells the user what `work` returned, and counts it: several photos end with a line that sums them
+    up. After Ctrl-C that line says how far it came. update: jobs whose output is newer are left out.
+
+    workers: how many processes share the jobs, each with a network that stays warm. `work` then runs in one
+    of them, so it has to be picklable, and prints nothing; `finish` always runs here, as each job is done.
     """
-    if len(jobs) == 1:
-        work(jobs[0])
-        return
-    failures: list[str] = []
     tally = Tally()
+    todo = [job for job in jobs if not (update and is_up_to_date(job))]
+    if len(jobs) == 1:
+        for job in todo:
+            _counted(_prepared(job, work), job, finish)
+        return
+    tally.skip(len(jobs) - len(todo))
+    failures: dict[Job, str] = {}
     try:
-        with progress_bar([job.source for job in jobs], tally, quiet=quiet) as advance:
-            for job in jobs:
-                tally.add(_attempt(job, work, failures))
-                advance()
+        with (
+            progress_bar([job.source for job in todo], tally, quiet=quiet) as advance,
+            closing(_outcomes(todo, work, workers)) as outcomes,
+        ):
+            for outcome in outcomes:
+                tally.add(_settle(outcome, finish, failures))
+                advance(outcome.job.source)
     except KeyboardInterrupt:
         complain(f"interrupted after {tally.finished} of {len(jobs)} files")
         raise
-    if tally.photos and not quiet:
+    if (tally.photos or tally.skipped) and not quiet:
         typer.echo(str(tally))
     if failures:
-        for failure in failures:
-            complain(failure)
+        for job in jobs:
+            if job in failures:
+                complain(failures[job])
         complain(f"{len(failures)} of {len(jobs)} files failed")
         raise typer.Exit(1)
 
 
-def _attempt(job: Job, work: Callable[[Job], Done | None], failures: list[str]) -> Done | None:
-    """Do one job of several; a failure is noted."""
+def _outcomes(
+    jobs: Sequence[Job], work: Callable[[Job], Any], workers: int
+) -> Generator[Outcome, None, None]:
+    """Each job's outcome, as it is done."""
+    if min(workers, len(jobs)) > 1:
+        from jdcodec.cli.workers import share
+
+        yield from share(jobs, work, min(workers, len(jobs)))
+        return
+    for job in jobs:
+        yield attempt(job, work)
+
+
+def attempt(job: Job, work: Callable[[Job], Any]) -> Outcome:
+    """Do one job of several; a failure is an outcome, too."""
     try:
-        if job.target != STANDARD:
-            Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-        return work(job)
+        return Outcome(job, _prepared(job, work))
     except JdcError as error:
         if debug:
             raise
-        failures.append(str(error))
+        return Outcome(job, failure=str(error))
     except OSError as error:
-        failures.append(f"{job.target}: {error.strerror}")
+        return Outcome(job, failure=f"{job.target}: {error.strerror}")
+
+
+def _prepared(job: Job, work: Callable[[Job], Any]) -> Any:
+    job.prepare()
+    return work(job)
+
+
+def _settle(
+    outcome: Outcome, finish: Callable[[Job, Any], Done | None] | None, failures: dict[Job, str]
+) -> Done | None:
+    """Tell of an outcome; a failure is noted."""
+    try:
+        if not outcome.failure:
+            return _counted(outcome.result, outcome.job, finish)
+        failures[outcome.job] = outcome.failure
+    except JdcError as error:
+        if debug:
+            raise
+        failures[outcome.job] = str(error)
     return None
+
+
+def _counted(result: Any, job: Job, finish: Callable[[Job, Any], Done | None] | None) -> Done | None:
+    if finish is not None:
+        return finish(job, result)
+    return result if isinstance(result, Done) else None
 
 
 def is_up_to_date(job: Job) -> bool:
@@ -217,13 +313,19 @@ def keep_freed_memory() -> None:
     mallopt(m_trim_threshold, 1 << 30)
 
 
-def import_torch_meanwhile() -> None:
-    """Import torch, which takes a second, in the background while a photo is read from the disk.
+def start_runtime_meanwhile() -> None:
+    """Load what runs the networks in the background, while a photo is read from the disk.
 
     Nothing is written before that is done, so until then SIGINT and SIGTERM end the process at once. As an
     exception inside an import they can leave this thread with the lock that the other one waits for.
     """
-    thread = threading.Thread(target=importlib.import_module, args=("torch",), daemon=True)
+
+    def load() -> None:
+        # What cannot be loaded is told of when it is needed.
+        with contextlib.suppress(ImportError):
+            importlib.import_module("jdcodec.inference.on_openvino").core()
+
+    thread = threading.Thread(target=load, daemon=True)
     thread.start()
     for number in (signal.SIGINT, signal.SIGTERM):
         _leave_at_once_during(thread, number)

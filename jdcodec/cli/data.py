@@ -90,7 +90,7 @@ def denoise(
     folder: _Folder,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for NAME_noisy and NAME_denoised.")],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Checkpoint or weights of ours, whose denoiser is used.")
+        Path | None, typer.Option(help="Weights or a checkpoint of jdc train: its denoiser.")
     ] = None,
     command: Annotated[
         str | None, typer.Option(help='Any other denoiser, as in "denoise {input} {output}" (PNG).')
@@ -103,11 +103,12 @@ def denoise(
 
     jdc data denoise photos/ -o targets --checkpoint runs/stem/checkpoint.safetensors
     """
-    from jdcodec.training.prepare import CommandDenoiser, StemDenoiser, write_denoised
+    from jdcodec.training.denoisers import CommandDenoiser, open_denoiser
+    from jdcodec.training.prepare import write_denoised
 
     if checkpoint is not None and command is None:
         count = write_denoised(
-            folder, out, StemDenoiser(checkpoint, device), force=force, report=_print_progress
+            folder, out, open_denoiser(checkpoint, device), force=force, report=_print_progress
         )
     elif command is not None and checkpoint is None:
         count = write_denoised(

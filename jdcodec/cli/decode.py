@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -16,10 +17,12 @@ import typer
 
 from jdcodec.cli import common
 from jdcodec.cli.common import STANDARD, Job
+from jdcodec.cli.progress import Done
 
 if TYPE_CHECKING:
     from jdcodec.codec.picture import Picture, Reading
 
+_FOLDERS = "Folders"
 _PART = "Part of the picture"
 _METADATA = "Metadata"
 _DAMAGE = "Damage"
@@ -72,8 +75,29 @@ def decode(
     image_quality: int | None = typer.Option(
         None, "--image-quality", min=1, max=100, help="Quality of a JPEG, WebP or AVIF output."
     ),
+    grain: float = typer.Option(
+        0.0, "--grain", metavar="0…1", min=0, max=1, help="Put back grain of the look of the removed noise."
+    ),
     force: bool = typer.Option(False, "-f", "--force", help="Overwrite files that exist."),
-    recursive: bool = typer.Option(False, "-r", "--recursive", help="Read folders below folders too."),
+    recursive: bool = typer.Option(
+        False, "-r", "--recursive", help="Read folders below folders too.", rich_help_panel=_FOLDERS
+    ),
+    update: bool = typer.Option(
+        False,
+        "-u",
+        "--update",
+        help="Skip files whose output is newer; replace older outputs.",
+        rich_help_panel=_FOLDERS,
+    ),
+    workers: int = typer.Option(
+        1,
+        "-w",
+        "--workers",
+        min=1,
+        max=1024,
+        help="Files decoded side by side, each by a process with the memory of one.",
+        rich_help_panel=_FOLDERS,
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each file."),
     quiet: bool = typer.Option(False, "--quiet", help="Print errors only."),
     region: str | None = typer.Option(
@@ -85,6 +109,14 @@ def decode(
     ),
     scale: Scale = typer.Option(
         Scale.whole, "--scale", help="A preview so many times smaller: fast.", rich_help_panel=_PART
+    ),
+    fit: int | None = typer.Option(
+        None,
+        "--fit",
+        metavar="PIXELS",
+        min=1,
+        help="Shrink so that neither side is longer; of small pictures only a preview is decoded.",
+        rich_help_panel=_PART,
     ),
     strip: str | None = typer.Option(
         None,
@@ -124,14 +156,16 @@ def decode(
     suffix = f".{format.value}" if format is not None else ".png"
     common.keep_freed_memory()
     jobs = common.plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
-    common.import_torch_meanwhile()
+    if min(workers, len(jobs)) == 1:
+        common.start_runtime_meanwhile()
     deep = bits is BitDepth.sixteen
-    settings = DecodeSettings("uint16" if deep else "uint8", device, precision, tuple(model))
+    settings = DecodeSettings("uint16" if deep else "uint8", device, precision, tuple(model), grain=grain)
     reading = Reading(settings, view, salvage)
-    writing = _Writing(format.value if format else None, 16 if deep else 8, image_quality, stripped, force)
+    writing = _Writing(
+        format.value if format else None, 16 if deep else 8, image_quality, stripped, force or update, fit
+    )
 
-    def work(job: Job) -> None:
-        figures = _decode_one(job, reading, writing)
+    def finish(job: Job, figures: dict[str, Any]) -> Done:
         to_stdout = job.target == STANDARD
         if as_json and not to_stdout:
             common.say(json.dumps(figures, ensure_ascii=False))
@@ -140,19 +174,22 @@ def decode(
             common.say(f"{job.target}: {size}, {figures['seconds']:.1f} s", err=to_stdout)
         if "damage" in figures:
             raise DamagedError(f"{common.source_name(job.source)}: {figures['damage']}")
+        return Done(figures["width"] * figures["height"], bytes_out=figures["bytes"])
 
-    common.run_jobs(jobs, work, quiet=quiet or as_json)
+    work = partial(_decode_one, reading=reading, writing=writing)
+    common.run_jobs(jobs, work, quiet=quiet or as_json, finish=finish, workers=workers, update=update)
 
 
 @dataclass(frozen=True)
 class _Writing:
-    """How the image is written. stripped: kinds of metadata to leave out."""
+    """How the image is written. stripped: kinds of metadata to leave out. longest: side, None for any."""
 
     format: str | None
     bit_depth: Literal[8, 16]
     quality: int | None
     stripped: frozenset[str]
     force: bool
+    longest: int | None
 
 
 def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]:
@@ -160,11 +197,13 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
     from jdcodec.atomic import check_output
     from jdcodec.photo import encode_image, write_photo
     from jdcodec.photo.metadata import MetadataBlocks, strip
+    from jdcodec.photo.shrink import shrink
 
     if job.target != STANDARD:
         check_output(job.target, force=writing.force)
     started = time.perf_counter()
-    picture = _read(job.source, reading)
+    picture = _read(job.source, reading, writing.longest)
+    pixels = picture.pixels if writing.longest is None else shrink(picture.pixels, writing.longest)
     seconds = time.perf_counter() - started
     kept = picture.metadata
     metadata = strip(MetadataBlocks(kept.exif, kept.xmp, kept.icc), writing.stripped)
@@ -176,29 +215,51 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
         "icc": metadata.icc,
     }
     if job.target == STANDARD:
-        common.write_standard_output(encode_image(picture.pixels, format=writing.format or "png", **options))
+        data = encode_image(pixels, format=writing.format or "png", **options)
+        common.write_standard_output(data)
+        size = len(data)
     else:
-        write_photo(job.target, picture.pixels, format=writing.format, force=writing.force, **options)
+        write_photo(job.target, pixels, format=writing.format, force=writing.force, **options)
+        size = Path(job.target).stat().st_size
     figures = {
         "input": job.source,
         "output": job.target,
-        "width": picture.pixels.shape[1],
-        "height": picture.pixels.shape[0],
+        "width": pixels.shape[1],
+        "height": pixels.shape[0],
+        "bytes": size,
         "seconds": round(seconds, 3),
     }
     return figures | ({"damage": picture.damage} if picture.damage else {})
 
 
-def _read(source: str, reading: Reading) -> Picture:
+def _read(source: str, reading: Reading, longest: int | None) -> Picture:
     from jdcodec.codec.picture import read_picture
     from jdcodec.errors import JdcError
 
     try:
         with _opened(source) as file:
-            return read_picture(file, reading)
+            return read_picture(file, _reading_for(file, reading, longest))
     except JdcError as error:
         name = common.source_name(source)
         raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from error
+
+
+def _reading_for(file: BinaryIO, reading: Reading, longest: int | None) -> Reading:
+    """The same with the smallest preview still twice as large as what is wanted, as a filter needs."""
+    from dataclasses import replace
+
+    from jdcodec.codec.region import SCALES
+    from jdcodec.container import Reader
+
+    view = reading.view
+    if longest is None or view.scale > 1:
+        return reading
+    header = Reader(file, reading.settings.limits).header
+    file.seek(0)
+    part = view.region or header
+    side = max(part.width, part.height)
+    scale = max(scale for scale in SCALES if scale == 1 or side >= 2 * longest * scale)
+    return replace(reading, view=replace(view, scale=scale))
 
 
 @contextmanager

@@ -6,12 +6,13 @@ import json
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from jdcodec.cli import common
+from jdcodec.cli import common, scheduled
 from jdcodec.cli.common import STANDARD, Job
 from jdcodec.cli.progress import Done
 
@@ -25,6 +26,7 @@ _FOLDERS = "Folders"
 _METADATA = "Metadata"
 _INPUT = "Camera RAW"
 _MACHINE = "Machine"
+_CLUSTER = "Many machines (docs/scale.md)"
 _DEFAULT_QUALITY = 5.0
 
 
@@ -70,6 +72,15 @@ def encode(
         help="Skip photos whose output is newer; replace older outputs.",
         rich_help_panel=_FOLDERS,
     ),
+    workers: int = typer.Option(
+        1,
+        "-w",
+        "--workers",
+        min=1,
+        max=1024,
+        help="Photos coded side by side, each by a process with the memory of one.",
+        rich_help_panel=_FOLDERS,
+    ),
     target_size: str | None = typer.Option(
         None, "--target-size", metavar="SIZE", help="As 300kB: within 2 %.", rich_help_panel=_SIZE
     ),
@@ -106,6 +117,40 @@ def encode(
     auto_brighten: bool = typer.Option(
         False, "--auto-brighten", help="Brighten until 1 % of pixels are white.", rich_help_panel=_INPUT
     ),
+    scheduler: str | None = typer.Option(
+        None,
+        "--scheduler",
+        metavar="ADDRESS|local",
+        help="Do it on a Dask cluster, as tcp://host:8786, or with --workers on this machine. Photos and "
+        "output may then be buckets, as s3://bucket/folder.",
+        rich_help_panel=_CLUSTER,
+    ),
+    manifest: str | None = typer.Option(
+        None,
+        "--manifest",
+        metavar="FILE",
+        help="What became of each photo; the next run goes on from there.",
+        show_default="jdc-manifest.jsonl",
+        rich_help_panel=_CLUSTER,
+    ),
+    batch: int | None = typer.Option(
+        None,
+        "--batch",
+        min=1,
+        max=1000,
+        help="Photos handed to a worker at a time.",
+        show_default="8",
+        rich_help_panel=_CLUSTER,
+    ),
+    give_up_after: int | None = typer.Option(
+        None,
+        "--give-up-after",
+        min=0,
+        metavar="N",
+        help="Stop when no worker could read, code or write N photos in a row; 0: never.",
+        show_default="100",
+        rich_help_panel=_CLUSTER,
+    ),
 ) -> None:
     """Code photos as .jdc files, less their noise.
 
@@ -114,23 +159,35 @@ def encode(
     goal = _goal(quality, target_size, target_bpp, max_size)
     strength = _strength(denoise)
     kinds = common.kinds_to_strip(strip)
+    scheduled.check_options(
+        scheduler, output, update=update, manifest=manifest, batch=batch, give_up_after=give_up_after
+    )
     from jdcodec.codec.encoder import EncodeSettings
     from jdcodec.photo import ReadOptions
 
+    settings = EncodeSettings(quality or _DEFAULT_QUALITY, strength, model, device, precision, size=goal)
+    reading = ReadOptions(white_balance.value, exposure, auto_brighten)
+    if scheduler is not None:
+        choice = scheduled.Choice(scheduler, manifest, batch, give_up_after, workers, force)
+        scheduled.encode_scheduled(
+            photos,
+            output,
+            settings,
+            reading,
+            kinds,
+            choice,
+            recursive=recursive,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
     common.keep_freed_memory()
     jobs = common.plan_jobs(photos, output, suffix=".jdc", endings=common.PHOTO_ENDINGS, recursive=recursive)
-    common.import_torch_meanwhile()
-    order = _Order(
-        EncodeSettings(quality or _DEFAULT_QUALITY, strength, model, device, precision, size=goal),
-        ReadOptions(white_balance.value, exposure, auto_brighten),
-        kinds,
-        force or update,
-    )
+    if min(workers, len(jobs)) == 1:
+        common.start_runtime_meanwhile()
+    order = _Order(settings, reading, kinds, force or update)
 
-    def work(job: Job) -> Done:
-        if update and common.is_up_to_date(job):
-            return Done(skipped=True)
-        figures = _encode_one(job, order)
+    def finish(job: Job, figures: dict[str, Any]) -> Done:
         to_stdout = job.target == STANDARD
         if as_json and not to_stdout:
             common.say(json.dumps(figures, ensure_ascii=False))
@@ -140,7 +197,8 @@ def encode(
                 common.say(f"  {note}", err=to_stdout)
         return Done(figures["width"] * figures["height"], figures["input_bytes"], figures["bytes"])
 
-    common.run_jobs(jobs, work, quiet=quiet or as_json)
+    work = partial(_encode_one, order=order)
+    common.run_jobs(jobs, work, quiet=quiet or as_json, finish=finish, workers=workers, update=update)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def info(
         else:
             for name, value in facts.items():
                 # What the photo says nothing about is left out.
-                if value != "":
+                if value != "" and value is not None:
                     typer.echo(f"{_LABELS.get(name, name.replace('_', ' ')):>14}  {_words(value)}")
             if len(jobs) > 1:
                 typer.echo()
@@ -86,6 +86,7 @@ def _describe(name: str, reader: Reader, size: int) -> dict[str, Any]:
         "iso": shot.iso,
         "taken": shot.taken,
         "gps": shot.has_place,
+        "grain": _grain(metadata.grain),
     }
     for kind in ("exif", "xmp", "icc", "grain"):
         payload = getattr(metadata, kind)
@@ -93,7 +94,33 @@ def _describe(name: str, reader: Reader, size: int) -> dict[str, Any]:
     return facts
 
 
+def _grain(payload: bytes | None) -> dict[str, Any] | str | None:
+    """The look of the removed noise, or what is wrong with its section; None where there is none."""
+    from jdcodec.container.grain import unpack_grain
+    from jdcodec.errors import FormatError
+
+    if payload is None:
+        return None
+    try:
+        grain = unpack_grain(payload)
+    except FormatError as error:
+        return f"unreadable: {error}"
+    luma, co, cg = ([round(value, 2) for value in channel] for channel in grain.deviation_levels)
+    return {
+        "seed": grain.seed,
+        "luma_deviation": luma,
+        "co_deviation": co,
+        "cg_deviation": cg,
+        "luma_bands": list(grain.luma_bands),
+        "chroma_bands": list(grain.chroma_bands),
+    }
+
+
 def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        # Deviations of brightness, from black to white.
+        deviation = value["luma_deviation"]
+        return f"{min(deviation):.1f} to {max(deviation):.1f} of 255 levels of noise were removed"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -12,17 +12,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Done:
-    """One finished photo; `skipped` where its output was up to date and nothing was done."""
+    """One finished photo. bytes_in: 0 where a comparison with the size of the output would say nothing."""
 
     pixels: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
-    skipped: bool = False
 
 
 @dataclass
 class Tally:
-    """The sum over finished photos. finished: files dealt with, failed ones included."""
+    """The sum over finished photos. finished: files dealt with, failed and skipped ones included."""
 
     finished: int = 0
     photos: int = 0
@@ -38,10 +37,14 @@ class Tally:
         if done is None:
             return
         self.photos += 1
-        self.skipped += done.skipped
         self.pixels += done.pixels
         self.bytes_in += done.bytes_in
         self.bytes_out += done.bytes_out
+
+    def skip(self, count: int) -> None:
+        """Count files whose output is up to date, so that nothing is done."""
+        self.finished += count
+        self.skipped += count
 
     @property
     def speed(self) -> str:
@@ -51,18 +54,17 @@ class Tally:
     def __str__(self) -> str:
         """One line."""
         skipped = f"{self.skipped} up to date" if self.skipped else ""
-        coded = self.photos - self.skipped
-        if not coded:
+        if not self.photos:
             return skipped
-        saved = 1 - self.bytes_out / max(1, self.bytes_in)
+        count = f"{self.photos} photo{'s' if self.photos > 1 else ''}"
+        return ", ".join(part for part in (count, self._sizes(), self.speed, skipped) if part)
+
+    def _sizes(self) -> str:
+        if not self.bytes_in:
+            return _megabytes(self.bytes_out)
+        saved = 1 - self.bytes_out / self.bytes_in
         change = f"{saved:.0%} saved" if saved >= 0 else f"{-saved:.0%} more"
-        parts = (
-            f"{coded} photo{'s' if coded > 1 else ''}",
-            f"{_megabytes(self.bytes_in)} to {_megabytes(self.bytes_out)} ({change})",
-            self.speed,
-            skipped,
-        )
-        return ", ".join(part for part in parts if part)
+        return f"{_megabytes(self.bytes_in)} to {_megabytes(self.bytes_out)} ({change})"
 
 
 def _megabytes(size: int) -> str:
@@ -70,13 +72,13 @@ def _megabytes(size: int) -> str:
 
 
 @contextmanager
-def progress_bar(sources: Sequence[str], tally: Tally, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """A bar on standard error where that is a terminal; yields what moves it past the next of `sources`.
+def progress_bar(sources: Sequence[str], tally: Tally, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A bar on standard error where that is a terminal; yields what moves it past one of `sources`.
 
     The bar and the time left go by the size of the files, since pixels are counted only when they are read.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda source: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -85,19 +87,23 @@ def progress_bar(sources: Sequence[str], tally: Tally, *, quiet: bool) -> Iterat
         *(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[speed]}")),
         TimeRemainingColumn(),
     )
-    sizes = [_size(source) for source in sources]
+    sizes = {source: _size(source) for source in sources}
+    count = tally.finished + len(sources)
     # Lines on standard output go above the bar, but only where both share the terminal.
     bar = Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
     )
     with bar:
-        task = bar.add_task(f"0/{len(sizes)}", total=sum(sizes), speed="")
+        task = bar.add_task(f"{tally.finished}/{count}", total=sum(sizes.values()), speed="")
 
-        def advance() -> None:
-            done = tally.finished
+        def advance(source: str) -> None:
             speed = tally.speed if tally.pixels else ""
             bar.update(
-                task, advance=sizes[done - 1], description=f"{done}/{len(sizes)}", speed=speed, refresh=True
+                task,
+                advance=sizes[source],
+                description=f"{tally.finished}/{count}",
+                speed=speed,
+                refresh=True,
             )
 
         yield advance

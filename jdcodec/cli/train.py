@@ -14,6 +14,23 @@ _MACHINE = "Machine"
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe (--list), or a TOML file.")] = "jdc",
+    arch: Annotated[
+        str | None,
+        typer.Option(
+            help="Network instead of the recipe's: fast, best, or a system of the papers (manypriors, "
+            "guided-192, unet, dncnn, …; see docs/papers.md).",
+            show_default=False,
+        ),
+    ] = None,
+    weight: Annotated[
+        float | None,
+        typer.Option(
+            "--lambda",
+            help="The one rate of a codec of the papers, in compressai's scale: bpp + λ·255²·MSE. fast and "
+            "best learn all rates at once.",
+            show_default="0.013",
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -36,7 +53,7 @@ def train(
     ] = False,
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder for checkpoint, metrics and samples.", show_default="runs/RECIPE"),
+        typer.Option(help="Folder for checkpoint, metrics and samples.", show_default="runs/RECIPE[-ARCH]"),
     ] = None,
     max_minutes: Annotated[float, typer.Option(min=0.01, help="Time budget of the schedule.")] = 60.0,
     steps: Annotated[int | None, typer.Option(min=1, help="Schedule by steps instead of time.")] = None,
@@ -62,6 +79,8 @@ def train(
     """Train a network on clean photographs with made noise, or on noisy pictures and their clean ones.
 
     jdc train jdc --data photos/ --run runs/first --max-minutes 30 --export mine.safetensors
+
+    torchrun --nproc-per-node 4 --no-python jdc train jdc --data photos/ --device cuda
     """
     from jdcodec.training.recipe import load_recipe, shipped_recipes
 
@@ -69,9 +88,10 @@ def train(
         for name in shipped_recipes():
             typer.echo(f"{name:<12} {load_recipe(name).description}")
         return
-    loaded = load_recipe(recipe)
-    folder = run or Path("runs") / loaded.name
+    loaded = load_recipe(recipe, arch=arch, weight=weight)
+    folder = run or Path("runs") / (f"{loaded.name}-{arch}" if arch else loaded.name)
     from jdcodec.training.batches import DataOptions
+    from jdcodec.training.distributed import team_from_environment
     from jdcodec.training.loop import CHECKPOINT_NAME, RunOptions
     from jdcodec.training.loop import train as run_training
 
@@ -92,9 +112,9 @@ def train(
     if export is not None:
         from jdcodec.training.export import check_export
 
-        check_export(export, photographs)
+        check_export(export, photographs, loaded)
     checkpoint = run_training(loaded, options, _print_progress)
-    if export is not None and photographs is not None:
+    if export is not None and photographs is not None and team_from_environment().leads:
         from jdcodec.training.export import export_checkpoint
 
         identity = export_checkpoint(checkpoint, photographs, export, lambda line: typer.echo(line))

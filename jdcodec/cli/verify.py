@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -55,7 +56,7 @@ def verify(
                 f"{name}: intact, {verdict.tile_count} {'tile' if verdict.tile_count == 1 else 'tiles'}"
             )
 
-    common.run_jobs([Job(job.source, STANDARD) for job in planned], work, quiet=quiet or as_json)
+    common.run_jobs([replace(job, target=STANDARD) for job in planned], work, quiet=quiet or as_json)
 
 
 def _verdict(source: str, symbols: bool, models: tuple[str, ...]) -> Verdict:

@@ -12,6 +12,7 @@ from PIL import Image
 from jdcodec.cli import common
 from jdcodec.cli.common import Job, plan_jobs, run_jobs
 from jdcodec.cli.progress import Done, Tally
+from jdcodec.codec import runtime
 from jdcodec.errors import OutputError, PhotoError
 
 from .command import jdc
@@ -65,13 +66,86 @@ def test_an_input_named_twice_counts_once(tmp_path: Path) -> None:
     assert plan(path, tmp_path, path) == {str(path): str(tmp_path / "a.jdc")}
 
 
-def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+def refuse_to_list(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one folder be unreadable, for the superuser too."""
+    usual = os.scandir
 
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    def scandir(path: str) -> object:
+        if Path(path) == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return usual(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_to_list(tmp_path, monkeypatch)
     with pytest.raises(PhotoError, match="Permission denied"):
         plan(tmp_path)
+
+
+def test_a_folder_below_that_cannot_be_read_is_reported_and_stops_nothing(
+    tmp_path: Path, tiny_model: Path, make_picture: PictureMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "in", "locked/b.png")
+    Image.fromarray(make_picture(32, 32)).save(tmp_path / "in" / "a.png")
+    refuse_to_list(tmp_path / "in" / "locked", monkeypatch)
+    result = jdc("encode", tmp_path / "in", "-o", tmp_path / "out", "-r", "--model", tiny_model)
+    assert result.exit_code == 1 and (tmp_path / "out" / "a.jdc").exists()
+    assert f"{tmp_path / 'in' / 'locked'}: Permission denied" in result.stderr
+
+
+def test_links_make_no_loops(tmp_path: Path) -> None:
+    (path,) = touch(tmp_path / "in", "deep/a.jpg")
+    (path.parent / "up").symlink_to("..")
+    (path.parent / "self.jpg").symlink_to("self.jpg")
+    (tmp_path / "in" / "b.jpg").symlink_to(path)
+    found = plan(tmp_path / "in", output=tmp_path / "out", recursive=True)
+    assert {Path(target).name for target in found.values()} == {"a.jdc", "b.jdc"}
+
+
+def test_a_folder_with_one_photo_is_mirrored_too(
+    tmp_path: Path, tiny_model: Path, make_picture: PictureMaker
+) -> None:
+    touch(tmp_path / "in" / "deep", "notes.txt")
+    Image.fromarray(make_picture(32, 32)).save(tmp_path / "in" / "deep" / "a.png")
+    arguments = ("-o", tmp_path / "out", "--recursive", "--model", tiny_model)
+    assert jdc("encode", tmp_path / "in", *arguments).exit_code == 0
+    assert (tmp_path / "out" / "deep" / "a.jdc").exists()
+
+
+def test_decoding_a_folder_goes_on_where_it_was(
+    tmp_path: Path, tiny_model: Path, make_picture: PictureMaker
+) -> None:
+    for name in ("a", "b"):
+        path = tmp_path / "in" / name / "photo.png"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(make_picture(32, 32)).save(path)
+    assert jdc("encode", tmp_path / "in", "-r", "--model", tiny_model).exit_code == 0
+    arguments = ("decode", tmp_path / "in", "-o", tmp_path / "out", "-r", "--update", "--model", tiny_model)
+    first = jdc(*arguments)
+    assert first.exit_code == 0 and first.output.splitlines()[-1].startswith("2 photos, 0.")
+    assert {path.parent.name for path in (tmp_path / "out").rglob("*.png")} == {"a", "b"}
+    assert jdc(*arguments).output == "2 up to date\n"
+    (tmp_path / "out" / "b" / "photo.png").unlink()
+    assert "1 photo, " in jdc(*arguments).output
+
+
+def test_the_network_is_built_once_for_a_folder(
+    tmp_path: Path, tiny_model: Path, make_picture: PictureMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        Image.fromarray(make_picture(32, 32)).save(tmp_path / f"{name}.png")
+    built: list[object] = []
+
+    class Noted(dict[object, object]):
+        def __setitem__(self, key: object, network: object) -> None:
+            built.append(key)
+            super().__setitem__(key, network)
+
+    monkeypatch.setattr(runtime, "_networks", Noted())
+    assert jdc("encode", tmp_path, "--model", tiny_model).exit_code == 0
+    assert len(built) == 1
 
 
 def test_update_skips_what_is_newer_and_replaces_what_is_older(
@@ -119,10 +193,13 @@ def test_the_last_line() -> None:
     assert str(tally) == ""
     tally.add(Done(12_000_000, 20_000_000, 1_000_000))
     tally.add(Done(12_000_000, 20_000_000, 1_000_000))
-    tally.add(Done(skipped=True))
+    tally.skip(1)
     tally.add(None)
     line = str(tally)
     assert line.startswith("2 photos, 40 MB to 2.00 MB (95% saved), ") and line.endswith("MP/s, 1 up to date")
     larger = Tally()
     larger.add(Done(100, 1000, 1500))
     assert "(50% more)" in str(larger)
+    decoded = Tally()
+    decoded.add(Done(100, bytes_out=1500))
+    assert str(decoded).startswith("1 photo, 0.00 MB, ")

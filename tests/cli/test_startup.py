@@ -21,7 +21,18 @@ print("heavy:", heavy, file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["encode", "--help"], ["encode"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["encode", "--help"],
+        ["encode"],
+        ["view", "--help"],
+        ["view", "x", "--no-open"],
+        ["desktop"],
+        ["--version"],
+    ],
+)
 def test_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _CHECK.format(arguments=arguments)],

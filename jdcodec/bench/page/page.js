@@ -1,7 +1,5 @@
-// Shared by the parts of the page: the data, what the reader has chosen, and small helpers.
-"use strict";
+// Shared by the parts of the report: what the reader has chosen, and small helpers.
 
-const data = JSON.parse(document.getElementById("data").textContent);
 const names = data.codecs.map((codec) => codec.name);
 const titles = Object.fromEntries(data.codecs.map((codec) => [codec.name, codec.title]));
 const first = names[0];
@@ -15,20 +13,11 @@ const chosen = {
   sort: { column: 1, descending: false },
 };
 
-const byId = (id) => document.getElementById(id);
 const group = () => data.groups[chosen.group];
 const unit = () => (chosen.measure === "ssimulacra2" ? "" : " dB");
 const number = (value, digits) => value.toFixed(digits).replace("-", "−");
 const signed = (value, digits) => (value > 0 ? "+" : "") + number(value, digits);
 const colour = (codec) => `var(--s${Math.max(0, names.indexOf(codec)) % 8})`;
-
-/** An HTML element with attributes and children; text never becomes markup. */
-function html(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
 
 /** An SVG element with attributes and children. */
 function svg(tag, attributes = {}, ...children) {

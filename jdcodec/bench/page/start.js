@@ -33,7 +33,7 @@ function start() {
   drawAll();
   drawCommands();
   drawMade();
-  startSlider();
+  startLook();
 }
 
 start();

@@ -1,0 +1,102 @@
+"""`import jdcodec.imageio`: imageio reads and writes `.jdc` files, 16 bits included."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PictureMaker
+
+import jdcodec
+from jdcodec.codec import weights
+
+iio = pytest.importorskip("imageio.v3")
+
+import jdcodec.imageio  # noqa: E402
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CODED = GOLDEN / "tiles.jdc"
+
+
+@pytest.fixture(autouse=True)
+def shipped_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small model of the golden files in place of the shipped one."""
+    monkeypatch.setattr(weights, "shipped_models", lambda: {"fast": GOLDEN / "tiny.safetensors"})
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_reading_gives_what_the_codec_decodes(dtype: str) -> None:
+    expected = jdcodec.decode(CODED.read_bytes(), dtype=dtype)
+    np.testing.assert_array_equal(iio.imread(CODED, dtype=dtype), expected)
+    assert iio.imread(CODED, index=..., dtype=dtype).shape == (1, *expected.shape)
+
+
+def test_content_tells_without_a_name() -> None:
+    data = CODED.read_bytes()
+    expected = jdcodec.decode(data)
+    np.testing.assert_array_equal(iio.imread(data, plugin="JDC"), expected)
+    np.testing.assert_array_equal(iio.imread(io.BytesIO(data), extension=".jdc"), expected)
+    assert [picture.shape for picture in iio.imiter(CODED)] == [expected.shape]
+
+
+def test_properties_and_metadata_decode_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(jdcodec, "decode", fail, raising=False)
+    properties = iio.improps(GOLDEN / "gray.jdc")
+    assert len(properties.shape) == 2 and properties.dtype == np.uint8
+    found = iio.immeta(GOLDEN / "deep-with-metadata.jdc")
+    assert found["bit_depth"] == 16 and isinstance(found["exif"], bytes) and 1 <= found["quality"] <= 8
+
+
+def test_gray_has_two_dimensions() -> None:
+    picture = iio.imread(GOLDEN / "gray.jdc")
+    assert picture.shape == iio.improps(GOLDEN / "gray.jdc").shape
+
+
+def test_writing_gives_what_the_codec_encodes(make_picture: PictureMaker, tmp_path: Path) -> None:
+    picture = make_picture(40, 56)
+    expected = jdcodec.encode(picture, quality=3, denoise=0.5)
+    iio.imwrite(tmp_path / "a.jdc", picture, quality=3, denoise=0.5)
+    assert (tmp_path / "a.jdc").read_bytes() == expected
+    assert iio.imwrite("<bytes>", picture, extension=".jdc", quality=3, denoise=0.5) == expected
+    assert iio.imwrite("<bytes>", picture[None], extension=".jdc", quality=3, denoise=0.5) == expected
+
+
+def test_what_cannot_be_written_leaves_the_file_as_it_was(make_picture: PictureMaker, tmp_path: Path) -> None:
+    picture, path = make_picture(16, 16), tmp_path / "a.jdc"
+    for pictures, options in (([picture, picture], {}), (picture, {"quality": 99}), (picture[0, 0], {})):
+        with pytest.raises(OSError):
+            iio.imwrite(path, pictures, **options)
+        assert not path.exists()
+
+
+def test_other_formats_go_to_other_plugins(make_picture: PictureMaker, tmp_path: Path) -> None:
+    picture = make_picture(16, 16)
+    iio.imwrite(tmp_path / "a.png", picture)
+    np.testing.assert_array_equal(iio.imread(tmp_path / "a.png"), picture)
+    with pytest.raises(OSError):
+        iio.imread(tmp_path / "a.png", plugin="JDC")
+
+
+def test_damage_is_an_oserror(tmp_path: Path) -> None:
+    data = bytearray(CODED.read_bytes())
+    data[-40] ^= 1
+    (tmp_path / "flipped.jdc").write_bytes(data)
+    (tmp_path / "short.jdc").write_bytes(data[:30])
+    (tmp_path / "rubbish.jdc").write_bytes(b"no picture at all")
+    for path in tmp_path.iterdir():
+        with pytest.raises(OSError):
+            iio.imread(path)
+    with pytest.raises(IndexError):
+        iio.imread(CODED, index=1)
+
+
+def test_the_import_brings_no_network() -> None:
+    code = "import sys, jdcodec.imageio; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
