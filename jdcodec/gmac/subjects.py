@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,9 +13,10 @@ from jdcodec.errors import JdcError, ModelError
 from jdcodec.model.config import CONFIGS, ModelConfig
 from jdcodec.model.entropy_model import checkerboard
 from jdcodec.model.network import JointCodec
-from jdcodec.reference import Architecture, architectures, build
+from jdcodec.reference import Architecture, architectures, build, load
 from jdcodec.reference import find as find_architecture
 from jdcodec.reference.parts import Part
+from jdcodec.reference.stored import is_stored, stored_name
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ def subject(name: str) -> Subject:
     if name in CONFIGS:
         return _ours(name, CONFIGS[name])
     if Path(name).suffix == ".safetensors" or Path(name).is_file():
+        if is_stored(Path(name)):
+            return _stored(Path(name))
         return _ours(name, _stored_config(Path(name)))
     try:
         return _papers(find_architecture(name))
@@ -61,6 +64,12 @@ def _papers(architecture: Architecture) -> Subject:
         lambda model: model.parts(),  # type: ignore[operator]
         architecture.arguments.get("channels", 3),
     )
+
+
+def _stored(path: Path) -> Subject:
+    """The reference system of a training checkpoint."""
+    name, _ = stored_name(path)
+    return replace(_papers(find_architecture(name)), name=str(path), make=lambda: load(path))
 
 
 def _stored_config(path: Path) -> ModelConfig:

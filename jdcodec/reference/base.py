@@ -69,7 +69,12 @@ class ReferenceModel(nn.Module):
         return picture[:, :, :height, :width]
 
     def padded(self, x: Tensor) -> Tensor:
-        """The pictures, continued at the right and the bottom to multiples of `multiple`."""
+        """The pictures, continued at the right and the bottom to multiples of `multiple`, channel by channel.
+
+        Laid out pixel by pixel, as pictures come from files, they make torch 2.13 write beyond its memory on
+        CPUs in the gradients of the guided systems.
+        """
+        x = x.contiguous()
         bottom = self._rounded_up(x.shape[2]) - x.shape[2]
         right = self._rounded_up(x.shape[3]) - x.shape[3]
         return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
@@ -104,9 +109,19 @@ class Denoiser(ReferenceModel):
     alike; its size says nothing.
     """
 
+    #: Pixels beyond a window, whose corner is at a multiple of 16, that can change what comes out of it.
+    reach: int
+
     def denoise(self, x: Tensor) -> Tensor:
         """Padded noisy pictures to clean ones, same shape."""
         raise NotImplementedError
+
+    def colour(self, x: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) denoised; a system of one channel takes the three one by one."""
+        if self.channels == 3:
+            return self(x).reconstruction  # type: ignore[no-any-return]
+        channels: Tensor = self(x.flatten(0, 1)[:, None]).reconstruction
+        return channels.reshape(x.shape)
 
     def forward(self, x: Tensor, clean: Tensor | None = None) -> Output:
         self._check(x)

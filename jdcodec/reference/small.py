@@ -17,6 +17,7 @@ class DenoisingAutoencoder(Denoiser):
     """Two 3×3 layers with stride 2 and their mirror images, without skips."""
 
     multiple = 4
+    reach = 16
 
     def __init__(self, channels: int = 3, width: int = 32) -> None:
         super().__init__()
@@ -67,6 +68,7 @@ class ResidualDenoiser(Denoiser):
     ) -> None:
         super().__init__()
         self.channels = channels
+        self.reach = 2 * blocks + 2
         self.first = nn.Conv2d(channels, width, 3, padding=1)
         self.blocks = nn.Sequential(
             *(

@@ -22,6 +22,10 @@ _SMALLEST = 104
 class UNet(Denoiser):
     """`width` channels at full resolution, doubling with each of the four halvings."""
 
+    #: Two layers on the way down and up at each level, 2·(1 + 2 + 4 + 8) each, two at the bottom, 2·16, and
+    #: at most a site of the lowest level for pooling and enlarging.
+    reach = 128
+
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         down = [3, *(width * 2**level for level in range(4))]

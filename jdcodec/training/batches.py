@@ -12,6 +12,7 @@ from torch import Tensor
 from jdcodec.errors import TrainingError
 
 from .data import find_photographs, hold_out, keep_low_iso, load_photographs, mixed_seed, random_crops
+from .distributed import ALONE, Team
 from .index import PairIndex
 from .recipe import Phase, Recipe
 from .validation import Validation
@@ -54,13 +55,16 @@ class Batches:
         pairs: PairIndex | None,
         validation: Validation | None,
         device: torch.device,
+        team: Team = ALONE,
     ) -> None:
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.team = recipe, device, team
         self.photographs, self.pairs, self.validation = photographs, pairs, validation
 
     @classmethod
-    def open(cls, recipe: Recipe, options: DataOptions, device: torch.device) -> Batches:
+    def open(cls, recipe: Recipe, options: DataOptions, device: torch.device, team: Team = ALONE) -> Batches:
         """Load what the recipe needs; raises TrainingError where it is missing or does not fit."""
+        for phase in recipe.phases:
+            team.check_divides(phase.batch)
         largest = max(phase.crop for phase in recipe.phases)
         photographs: list[Tensor] = []
         pairs, validation = None, None
@@ -76,16 +80,19 @@ class Batches:
         if recipe.source == "pairs":
             pairs, apart = _open_pairs(recipe, options.pairs, largest).hold_out(recipe.hold_out_every)
             validation = Validation.of_pairs(apart, device) if len(apart) else validation
-        return cls(recipe, photographs, pairs, validation, device)
+        return cls(recipe, photographs, pairs, validation, device, team)
 
     def draw(self, step: int, phase: Phase, progress: float) -> Batch:
-        """The batch of a step, drawn from seed and step alone, so that a resume repeats it."""
-        recipe = self.recipe
+        """The batch of a step, drawn from seed and step alone, so that a resume repeats it.
+
+        Of several processes each makes its share: together they have the crops, mix, strengths and qualities
+        that one process would have; made noise is drawn by each process for itself.
+        """
+        recipe, share = self.recipe, self.team.share
         cpu_generator = torch.Generator().manual_seed(mixed_seed(recipe.seed, step, "crops"))
-        generator = torch.Generator(self.device).manual_seed(mixed_seed(recipe.seed, step, "noise"))
-        noisy, target, clean = self._pictures(phase, cpu_generator, generator)
-        unit = torch.rand(4, phase.batch, device=self.device, generator=generator)
-        keep_clean = self._clean_places(unit[0])[:, None, None, None]
+        unit = torch.rand(4, phase.batch, generator=self._mix_generator(step))[:, share].to(self.device)
+        noisy, target, clean = self._pictures(step, phase, cpu_generator)
+        keep_clean = self._clean_places(phase.batch, unit[0])[:, None, None, None]
         noisy = torch.where(keep_clean, clean, noisy)
         target = torch.where(keep_clean, clean, target)
         strength = torch.where(unit[1] < recipe.full_strength_share, torch.ones_like(unit[1]), unit[2])
@@ -101,26 +108,30 @@ class Batches:
             return self.pairs.draw(count, crop, generator, self.device)[1]
         return random_crops(self.photographs, count, crop, generator, self.device)
 
+    def _mix_generator(self, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed(mixed_seed(self.recipe.seed, step, "mix"))
+
     def _pictures(
-        self, phase: Phase, cpu_generator: torch.Generator, generator: torch.Generator
+        self, step: int, phase: Phase, cpu_generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(noisy, target, clean) of a batch; what is not asked for is one of the others."""
+        """(noisy, target, clean) of this process's share; what is not asked for is one of the others."""
+        place = (phase.batch, phase.crop, cpu_generator, self.device, self.team.share)
         if self.pairs is not None:
-            noisy, target = self.pairs.draw(phase.batch, phase.crop, cpu_generator, self.device)
-            clean = target
-            if self.photographs:
-                clean = random_crops(self.photographs, phase.batch, phase.crop, cpu_generator, self.device)
+            noisy, target = self.pairs.draw(*place)
+            clean = random_crops(self.photographs, *place) if self.photographs else target
             return noisy, target, clean
-        clean = random_crops(self.photographs, phase.batch, phase.crop, cpu_generator, self.device)
+        clean = random_crops(self.photographs, *place)
         if self.recipe.part == "codec":
             return clean, clean, clean
+        seed = mixed_seed(self.recipe.seed, step, "noise", *self.team.own)
+        generator = torch.Generator(self.device).manual_seed(seed)
         return *self.recipe.noise(clean, generator), clean
 
-    def _clean_places(self, unit: Tensor) -> Tensor:
-        """Which pictures of a batch are clean, (B,) bool; `unit` is uniform in [0, 1)."""
+    def _clean_places(self, batch: int, unit: Tensor) -> Tensor:
+        """Which pictures of the share are clean, bool; `unit` is uniform in [0, 1), one for each."""
         if self.recipe.exact_mix:
-            count = round(self.recipe.clean_share * len(unit))
-            return torch.arange(len(unit), device=unit.device) >= len(unit) - count
+            count = round(self.recipe.clean_share * batch)
+            return torch.arange(batch, device=unit.device)[self.team.share] >= batch - count
         return unit < self.recipe.clean_share
 
 

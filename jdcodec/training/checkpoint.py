@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from jdcodec.errors import TrainingError
 from jdcodec.model.config import ModelConfig
+from jdcodec.reference.stored import KEY as REFERENCE_KEY
 
 
 def save_checkpoint(
@@ -22,9 +24,12 @@ def save_checkpoint(
     average: dict[str, Tensor],
     optimizers: list[torch.optim.Optimizer],
     progress: dict[str, Any],
-    config: ModelConfig,
+    architecture: dict[str, str],
 ) -> None:
-    """Write the state of a run; the old file stays until the new one is complete. Raises TrainingError."""
+    """Write the state of a run; the old file stays until the new one is complete. Raises TrainingError.
+
+    architecture: metadata that says what network it is, as `Task.architecture` gives it.
+    """
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.items()}
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
@@ -33,7 +38,7 @@ def save_checkpoint(
             for key, value in state.items():
                 tensors[f"optimizer/{names[parameter]}/{key}"] = torch.as_tensor(value)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"config": json.dumps(config.to_dict()), "progress": json.dumps(progress)}
+    metadata = {**architecture, "progress": json.dumps(progress)}
     temporary = path.with_name(path.name + ".partial")
     try:
         save_file(tensors, temporary, metadata)
@@ -44,18 +49,42 @@ def save_checkpoint(
         raise TrainingError(f"{path}: cannot be written: {error}") from error
 
 
-def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
-    """(configuration, progress, tensors by name) of a checkpoint; raises TrainingError where unreadable."""
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file as read. `metadata` has "config", one of this project's networks, or "reference", a paper's."""
+
+    metadata: dict[str, str]
+    progress: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """A checkpoint of any network; raises TrainingError where the file is not one."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        config = ModelConfig.from_dict(json.loads(metadata["config"]))
-        return config, json.loads(metadata["progress"]), tensors
+        progress = json.loads(metadata["progress"])
+        return Checkpoint(metadata, dict(progress), tensors)
     except (OSError, SafetensorError) as error:
         raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise TrainingError(f"{path}: a safetensors file, but not a training checkpoint: {error}") from error
+
+
+def read_checkpoint(path: Path) -> tuple[ModelConfig, dict[str, Any], dict[str, Tensor]]:
+    """(configuration, progress, tensors by name) of a checkpoint of one of this project's networks.
+
+    Raises TrainingError where it is unreadable or holds another network.
+    """
+    checkpoint = open_checkpoint(path)
+    if REFERENCE_KEY in checkpoint.metadata:
+        raise TrainingError(f"{path}: holds a reference system, not one of this project's networks")
+    try:
+        config = ModelConfig.from_dict(json.loads(checkpoint.metadata["config"]))
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise TrainingError(f"{path}: a safetensors file, but not a training checkpoint: {error}") from error
+    return config, checkpoint.progress, checkpoint.tensors
 
 
 def read_averaged(path: Path) -> tuple[ModelConfig, str, dict[str, Tensor]]:
@@ -107,6 +136,8 @@ def restore(
     }
     for name, tensor in section(tensors, "optimizer").items():
         path, _, key = name.rpartition("/")
+        if path not in parameters:
+            raise TrainingError(f"{where}: made for another architecture: it has no {path}")
         parameter = parameters[path]
         value = tensor if key == "step" else tensor.to(parameter.device)
         owners[parameter].state[parameter][key] = value.clone()

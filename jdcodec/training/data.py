@@ -126,19 +126,29 @@ def hold_out(items: Sequence[T], every: int) -> tuple[list[T], list[T]]:
     return kept, held_out
 
 
+#: All of a batch, for what takes a share of one.
+WHOLE = slice(None)
+
+
 def random_crops(
-    photographs: Sequence[Tensor], batch: int, size: int, generator: torch.Generator, device: torch.device
+    photographs: Sequence[Tensor],
+    batch: int,
+    size: int,
+    generator: torch.Generator,
+    device: torch.device,
+    share: slice = WHOLE,
 ) -> Tensor:
     """(batch, 3, size, size) float32 in [0, 1]: random places, flips and quarter turns.
 
-    Photographs are drawn in proportion to their area. `generator` is a CPU generator.
+    Photographs are drawn in proportion to their area. `generator` is a CPU generator. Of the batch only
+    `share` is made and returned.
     """
     areas = torch.tensor([float(p.shape[0] * p.shape[1]) for p in photographs])
     chosen = torch.multinomial(areas, batch, replacement=True, generator=generator)
     places = torch.rand(batch, 2, generator=generator)
     turns = torch.randint(0, 8, (batch,), generator=generator)
     crops = []
-    for number, (down, right), turn in zip(chosen.tolist(), places.tolist(), turns.tolist()):
+    for number, (down, right), turn in zip(*(drawn[share].tolist() for drawn in (chosen, places, turns))):
         photograph = photographs[number]
         top = int(down * (photograph.shape[0] - size + 1))
         left = int(right * (photograph.shape[1] - size + 1))

@@ -30,13 +30,15 @@ from jdcodec.entropy.tables import (
     quantise_probabilities,
 )
 from jdcodec.errors import TrainingError
+from jdcodec.inference.interface import Rounding
+from jdcodec.inference.on_torch import TorchInference
 from jdcodec.model.config import ModelConfig, quality_to_t
 from jdcodec.model.entropy_model import LOG_SCALE_STEP, SCALE_MIN
-from jdcodec.model.inference import Inference
 from jdcodec.model.network import JointCodec
 from jdcodec.training.checkpoint import read_checkpoint, section
 from jdcodec.training.data import find_photographs, load_photographs, random_crops
 from jdcodec.training.noise import CameraNoise
+from jdcodec.training.recipe import Recipe
 
 #: Standard deviations that a level's table reaches; what lies beyond is escaped.
 _REACH = 8.0
@@ -170,15 +172,15 @@ def _fit(
 def _symbols(
     network: JointCodec, tables: EntropyTables, picture: Tensor, quality_step: int
 ) -> tuple[NDArray[np.int8], NDArray[np.int16], NDArray[np.uint8]]:
-    inference = Inference(network, quality_to_t(1 + quality_step / QUALITY_STEPS), torch.bfloat16)
-    y = inference.latents(inference.denoise(picture, 1.0))
-    z = inference.hyperlatents(y, HYPER_LIMIT)
-    levels = tables.scale_indices(z[0].numpy(), quality_step)
-    shifts = rounding_shifts(tables, inference.gain.flatten().numpy(), 1.0 + quality_step / QUALITY_STEPS)
-    by_level, by_channel = (torch.from_numpy(array) for array in shifts)
-    coded = torch.from_numpy(levels).clamp(min=1)[None]
-    residual = inference.residuals(y, z, coded, (by_level, by_channel), LATENT_LIMIT)
-    return z[0].numpy(), residual[0].numpy(), levels
+    quality = 1 + quality_step / QUALITY_STEPS
+    inference = TorchInference(network, quality_to_t(quality), torch.bfloat16)
+    pixels = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    y = inference.latents(inference.denoise(pixels, 1.0))
+    z = inference.rounded_hyperlatents(y, HYPER_LIMIT)
+    levels = tables.scale_indices(z, quality_step)
+    rounding = Rounding(*rounding_shifts(tables, inference.gain, quality))
+    residual = inference.residuals(y, z, np.maximum(levels, 1), rounding, LATENT_LIMIT)
+    return z, residual, levels
 
 
 def _count_latents(
@@ -217,8 +219,13 @@ def _blend(counts: NDArray[np.float64], density: NDArray[np.float64]) -> NDArray
     return share
 
 
-def check_export(path: Path, photographs: Path | None) -> None:
+def check_export(path: Path, photographs: Path | None, recipe: Recipe) -> None:
     """Refuse before training what `export_checkpoint` would refuse after it. Raises TrainingError."""
+    if recipe.reference is not None:
+        raise TrainingError(
+            f"--export writes weights for jdc encode, which {recipe.arch} is not for: its checkpoint is all "
+            "that jdcodec.reference.load needs"
+        )
     if photographs is None:
         raise TrainingError("--export fits its tables to photographs: name a folder with --data")
     find_photographs(photographs)

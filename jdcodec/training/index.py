@@ -24,7 +24,7 @@ from torch import Tensor
 from jdcodec.atomic import atomic_output
 from jdcodec.errors import TrainingError
 
-from .data import hold_out, picture_size, read_picture
+from .data import WHOLE, hold_out, picture_size, read_picture
 from .pairs import Pair
 from .similarity import ms_ssim
 
@@ -187,17 +187,22 @@ class PairIndex:
         return both[0], both[1]
 
     def draw(
-        self, batch: int, size: int, generator: torch.Generator, device: torch.device
+        self,
+        batch: int,
+        size: int,
+        generator: torch.Generator,
+        device: torch.device,
+        share: slice = WHOLE,
     ) -> tuple[Tensor, Tensor]:
         """(noisy, target), each (batch, 3, size, size) float32 in [0, 1], placed and turned alike.
 
-        size: at most `crop`. `generator` is a CPU generator.
+        size: at most `crop`. `generator` is a CPU generator. Of the batch only `share` is read and returned.
         """
-        chosen = torch.randint(0, len(self), (batch,), generator=generator).tolist()
-        corners = torch.randint(0, self.crop - size + 1, (batch, 2), generator=generator).tolist()
-        turns = torch.randint(0, 8, (batch,), generator=generator).tolist()
+        chosen = torch.randint(0, len(self), (batch,), generator=generator)
+        corners = torch.randint(0, self.crop - size + 1, (batch, 2), generator=generator)
+        turns = torch.randint(0, 8, (batch,), generator=generator)
         crops = []
-        for number, (top, left), turn in zip(chosen, corners, turns):
+        for number, (top, left), turn in zip(*(drawn[share].tolist() for drawn in (chosen, corners, turns))):
             both = self.pixels[self.places[number], :, top : top + size, left : left + size]
             turned = torch.rot90(torch.from_numpy(np.array(both)), turn % 4, (1, 2))
             crops.append(turned.flip(2) if turn >= 4 else turned)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 
 from jdcodec.errors import TrainingError
-from jdcodec.model.config import CONFIGS
-from jdcodec.model.network import JointCodec
 
 from .batches import Batch, Batches, DataOptions
-from .checkpoint import read_averaged, read_checkpoint, restore, save_checkpoint
+from .checkpoint import open_checkpoint, restore, save_checkpoint
 from .data import mixed_seed
-from .loss import Loss, joint_loss, rate_distortion_loss, stem_loss
+from .distributed import ALONE, TIMEOUT, Team, is_lost_peer, joined, team_from_environment
+from .loss import Loss
 from .optim import build_optimizers
 from .recipe import Phase, Recipe
 from .run_folder import CHECKPOINT_NAME, METRICS_NAME, RunFolder
+from .task import build_task
 
 __all__ = ["CHECKPOINT_NAME", "METRICS_NAME", "RunOptions", "Trainer", "train"]
 
@@ -43,7 +43,8 @@ class RunOptions:
     """On what, where and for how long.
 
     The schedule runs over `minutes` of training, or over `steps` if given. A run that lies in `run` already
-    is replaced only with `force`. `save_every` and `validate_every` are in seconds.
+    is replaced only with `force`. `save_every` and `validate_every` are in seconds, and so is `patience`, for
+    which one of several processes waits for the others.
     """
 
     run: Path
@@ -59,18 +60,21 @@ class RunOptions:
     tensorboard: bool = False
     save_every: float = 120.0
     validate_every: float = 600.0
+    patience: float = TIMEOUT
 
 
 def train(recipe: Recipe, options: RunOptions, report: Callable[[dict[str, Any]], None]) -> Path:
     """Train by a recipe; returns the checkpoint's path. `report` gets a dict of figures now and then.
 
-    Raises TrainingError, before the first step, where data, recipe or checkpoint do not fit.
+    Under torchrun this process trains as one of several; the first of them writes and reports. Raises
+    TrainingError, before the first step, where data, recipe or checkpoint do not fit.
     """
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
-        trainer = Trainer(recipe, options, report)
-        with _graceful_stop() as stop:
+        team = team_from_environment()
+        trainer = Trainer(recipe, options, report, team)  # what does not fit is found by each for itself
+        with joined(team, trainer.device, options.patience), _graceful_stop() as stop:
             trainer.run(stop)
     except torch.OutOfMemoryError as error:
         raise TrainingError(f"{options.device}: out of memory; take smaller batches or crops") from error
@@ -80,30 +84,43 @@ def train(recipe: Recipe, options: RunOptions, report: Callable[[dict[str, Any]]
 class Trainer:
     """The state of one run."""
 
-    def __init__(self, recipe: Recipe, options: RunOptions, report: Callable[[dict[str, Any]], None]) -> None:
-        self.recipe, self.options, self.report = recipe, options, report
-        self.device = _device(options.device)
+    def __init__(
+        self,
+        recipe: Recipe,
+        options: RunOptions,
+        report: Callable[[dict[str, Any]], None],
+        team: Team = ALONE,
+    ) -> None:
+        self.recipe, self.options, self.report, self.team = recipe, options, report, team
+        self.device = _device(team.device(options.device))
         self.step, self.elapsed, self.usual_norm, self.skipped = 0, 0.0, 0.0, 0
-        self.drawing = 0.0
-        resume, tensorboard = options.resume is not None, options.tensorboard
+        self.drawing, self.started = 0.0, time.monotonic()
         self.folder = RunFolder(
-            options.run, recipe, resume=resume, force=options.force, tensorboard=tensorboard
+            options.run,
+            recipe,
+            resume=options.resume is not None,
+            force=options.force,
+            tensorboard=options.tensorboard,
+            writes=team.leads,
         )
-        self.data = Batches.open(recipe, options.data, self.device)
+        self.data = Batches.open(recipe, options.data, self.device, team)
         torch.manual_seed(recipe.seed)
-        self.model = JointCodec(CONFIGS[recipe.arch]).channels_last(self.device)
-        self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        self.task = build_task(recipe, self.device, compiled=options.compile)
+        self.model = self.task.network
         self.optimizers = build_optimizers(self.model, recipe.optimizer, recipe.learning_rate)
+        if options.resume is None:
+            for path in options.start_from:
+                self.task.start_from(path)
+            if not options.start_from:
+                self.task.prepare(self.data)
+        self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
         if options.resume is not None:
             self._resume(options.resume)
-        elif options.start_from:
-            self._start_from(options.start_from)
-        else:
-            self._start_scales()
-        self.forward: Callable[..., Any] = torch.compile(self.model) if options.compile else self.model
+        self.forward: Callable[..., Any] = self.task
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Steps until the budget is used or `stop()` says so; always leaves a checkpoint."""
+        self.forward = self.team.wrapped(self.task, self.device)
         self.folder.start(self.step)
         self.save()  # a disk that cannot hold the checkpoint is found out now and not in an hour
         try:
@@ -111,18 +128,26 @@ class Trainer:
         except TrainingError:
             self.save()  # gradients that could not be used have left the weights as they were
             raise
+        except RuntimeError as error:
+            if self.team.size == 1 or not is_lost_peer(error):
+                raise
+            self.save()  # weights change after the last exchange of a step, so they are those of a whole step
+            raise TrainingError(
+                f"step {self.step}: process {self.team.rank} of {self.team.size} has lost another one; "
+                f"{self.folder.checkpoint} is usable: start again with --resume"
+            ) from error
         self.save()
         self.validate()
         self.folder.close()
 
     def _steps(self, stop: Callable[[], bool]) -> None:
-        started = time.monotonic() - self.elapsed
+        self.started = time.monotonic() - self.elapsed
         last_saved = last_validated = last_reported = time.monotonic()
         recent: list[Loss] = []
-        while self.progress() < 1 and not stop():
+        while self._goes_on(stop):
             recent.append(self._train_step())
             now = time.monotonic()
-            self.elapsed = now - started
+            self.elapsed = now - self.started
             if now - last_reported >= _REPORT_EVERY:
                 self._log(recent, now - last_reported)
                 recent, last_reported = [], now
@@ -134,6 +159,11 @@ class Trainer:
                 last_validated = time.monotonic()
         if recent:
             self._log(recent, max(time.monotonic() - last_reported, 1e-9))
+
+    def _goes_on(self, stop: Callable[[], bool]) -> bool:
+        """Whether there is another step; all processes get the same answer, and the same time spent."""
+        self.elapsed, asked = self.team.most(self.elapsed, float(stop()))
+        return self.progress() < 1 and not asked
 
     def progress(self) -> float:
         """Share of the schedule that is done, 0 to 1."""
@@ -148,19 +178,21 @@ class Trainer:
     def save(self) -> None:
         progress: dict[str, Any] = {"step": self.step, "elapsed": self.elapsed, "usual_norm": self.usual_norm}
         progress |= {"recipe": self.recipe.name, "part": self.recipe.part, "skipped": self.skipped}
-        save_checkpoint(
-            self.folder.checkpoint, self.model, self.average, self.optimizers, progress, self.model.config
-        )
+        if self.team.leads:
+            architecture = self.task.architecture
+            save_checkpoint(
+                self.folder.checkpoint, self.model, self.average, self.optimizers, progress, architecture
+            )
 
     def validate(self) -> None:
         """Rate and quality of the averaged weights on held-out photographs."""
         validation = self.data.validation
-        if validation is None:
+        if validation is None or not self.team.leads:
             return
-        model = JointCodec(self.model.config).channels_last(self.device)
-        model.load_state_dict(self.average)
-        self._write({"step": self.step, "validation": validation.measure(model)})
-        self.folder.write_sample(self.step, validation.sheet(model))
+        task = build_task(self.recipe, self.device)
+        task.network.load_state_dict(self.average)
+        self._write({"step": self.step, "validation": validation.measure(task)})
+        self.folder.write_sample(self.step, validation.sheet(task))
 
     def _batch(self) -> Batch:
         started = time.monotonic()
@@ -174,12 +206,13 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * rate
         batch = self._batch()
-        noisy = batch.noisy.contiguous(memory_format=torch.channels_last)
-        torch.manual_seed(mixed_seed(self.recipe.seed, self.step, "latents"))  # their uniform noise
-        loss = self._loss(noisy, batch.target, batch.strength, batch.t)
+        seed = mixed_seed(self.recipe.seed, self.step, "latents", *self.team.own)  # for their uniform noise
+        torch.manual_seed(seed)
+        loss = self._loss(batch)
         loss.total.backward()  # type: ignore[no-untyped-call]
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip))
-        if self._is_sane(norm):
+        loss = replace(loss, total=self.team.mean(loss.total))
+        if self._is_sane(norm, loss.total):
             for optimizer in self.optimizers:
                 optimizer.step()
             self._update_average()
@@ -188,25 +221,16 @@ class Trainer:
         self.step += 1
         return loss
 
-    def _loss(self, noisy: Tensor, clean: Tensor, strength: Tensor, t: Tensor) -> Loss:
-        nothing = torch.empty(0, device=self.device)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            if self.recipe.part == "stem":
-                denoised = noisy - self.model.denoiser(noisy).float()
-                total, stem_mse = stem_loss(denoised, clean)
-                return Loss(total, nothing, nothing, stem_mse)
-            if self.recipe.part == "codec":
-                decoded, latent_bits, hyper_bits = self.model.code(noisy, t)
-                bits = latent_bits + hyper_bits
-                total, bpp, mse = rate_distortion_loss(decoded, bits, noisy, t, self.recipe.loss)
-                return Loss(total, bpp, mse, nothing)
-            out = self.forward(noisy, strength, t)
-        return joint_loss(out, noisy, clean, strength, t, self.recipe.stem_weight, self.recipe.loss)
+    def _loss(self, batch: Batch) -> Loss:
+        loss: Loss = self.forward(batch.noisy, batch.target, batch.strength, batch.t)
+        return loss
 
-    def _is_sane(self, norm: float) -> bool:
-        """Whether a gradient is fit to be used; TrainingError when hardly any are."""
+    def _is_sane(self, norm: float, loss: Tensor) -> bool:
+        """Whether a gradient, of this norm and this loss, is fit to be used; TrainingError when few are."""
+        cap = self.recipe.loss_cap
         usual = self.usual_norm or norm
-        if not math.isfinite(norm) or (self.step > 100 and norm > _SPIKE * usual):
+        spike = self.step > 100 and norm > _SPIKE * usual
+        if not math.isfinite(norm) or spike or (cap is not None and not float(loss) < cap):
             self.skipped += 1
             if self.skipped > _MOST_SKIPPED:
                 raise TrainingError(
@@ -222,42 +246,32 @@ class Trainer:
         """Warm-up, then cosine to the final rate."""
         cosine = 0.5 * (1 + math.cos(math.pi * self.progress()))
         warmup = min(1.0, (self.step + 1) / self.recipe.warmup_steps)
+        if self.progress() < self.recipe.warmup_share:
+            warmup = min(warmup, self.progress() / self.recipe.warmup_share)
         return warmup * (self.recipe.final_rate + (1 - self.recipe.final_rate) * cosine)
 
     @torch.no_grad()
     def _update_average(self) -> None:
         keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         state = self.model.state_dict()
-        torch._foreach_lerp_(list(self.average.values()), [state[name] for name in self.average], 1 - keep)
-
-    @torch.no_grad()
-    def _start_scales(self) -> None:
-        clean = self.data.clean(32, min(128, *(phase.crop for phase in self.recipe.phases)))
-        y = self.model.analysis(clean, torch.zeros(32, device=self.device))
-        self.model.entropy.scale.start_from(y)
-        self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        counts = [name for name, tensor in self.average.items() if not tensor.is_floating_point()]
+        for name in counts:
+            self.average[name].copy_(state[name])
+        means = self.average.keys() - counts
+        torch._foreach_lerp_(
+            [self.average[name] for name in means], [state[name] for name in means], 1 - keep
+        )
 
     def _resume(self, path: Path) -> None:
-        config, progress, tensors = read_checkpoint(path)
-        if config != self.model.config:
-            raise TrainingError(
-                f"{path}: holds a {config.name} network of other sizes than {self.recipe.arch}"
-            )
-        restore(tensors, self.model, self.average, self.optimizers, str(path))
-        self.step, self.elapsed = progress["step"], progress["elapsed"]
-        self.usual_norm, self.skipped = progress["usual_norm"], progress.get("skipped", 0)
-
-    def _start_from(self, paths: Sequence[Path]) -> None:
-        """Averaged or exported weights of other runs, from each the part that it trained."""
-        for path in paths:
-            config, part, averaged = read_averaged(path)
-            if config != self.model.config:
-                raise TrainingError(f"{path}: holds a network of other sizes than {self.recipe.arch}")
-            if part != "all":
-                wants_stem = part == "stem"
-                averaged = {n: v for n, v in averaged.items() if n.startswith("denoiser.") == wants_stem}
-            self.model.load_state_dict(averaged, strict=False)
-        self.average = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        checkpoint = open_checkpoint(path)
+        self.task.check(checkpoint, path)
+        restore(checkpoint.tensors, self.model, self.average, self.optimizers, str(path))
+        progress = checkpoint.progress
+        try:
+            self.step, self.elapsed = progress["step"], progress["elapsed"]
+            self.usual_norm, self.skipped = progress["usual_norm"], progress.get("skipped", 0)
+        except KeyError as error:
+            raise TrainingError(f"{path}: a checkpoint that lacks {error}") from error
 
     def _log(self, recent: list[Loss], seconds: float) -> None:
         """Means over the recent steps; `data_share` is the part of their time that drawing batches took."""
@@ -267,6 +281,7 @@ class Trainer:
             "psnr": -10 * torch.log10(torch.cat([loss.mse for loss in recent])).mean(),
             "stem_psnr": -10 * torch.log10(torch.cat([loss.stem_mse for loss in recent]) + 1e-6).mean(),
         }
+        mean |= {name: torch.stack([loss.terms[name] for loss in recent]).mean() for name in recent[0].terms}
         mean = {name: value for name, value in mean.items() if torch.isfinite(value)}
         figures: dict[str, Any] = {name: round(float(value), 4) for name, value in mean.items()}
         figures |= {
@@ -281,8 +296,9 @@ class Trainer:
         self._write(figures)
 
     def _write(self, figures: dict[str, Any]) -> None:
-        self.folder.write(figures)
-        self.report(figures)
+        if self.team.leads:
+            self.folder.write(figures)
+            self.report(figures)
 
 
 def _device(name: str) -> torch.device:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from .similarity import ms_ssim
 _LAMBDA_MIDDLE = (LAMBDA_MIN * LAMBDA_MAX) ** 0.5
 
 #: compressai's weights for MS-SSIM (2.4 … 220) are 1222 to 1333 times those for MSE at like rates.
-_MS_SSIM_SCALE = 1280.0
+MS_SSIM_SCALE = 1280.0
 
 #: Below this mean squared error (35 dB) the stem gains little by getting better still. With a lower one it
 #: learns to leave what it does not know alone, the noise of unknown cameras included.
@@ -24,15 +25,16 @@ _STEM_FLOOR = 3e-4
 
 @dataclass(frozen=True)
 class Loss:
-    """`total` to descend; per picture (B,): bits per pixel, MSE on [0, 1], MSE of the stem alone.
+    """`total` to descend; per picture (B,): bits per pixel, MSE on [0, 1], MSE of the denoiser alone.
 
-    What a run does not train is empty.
+    What a run does not train is empty. `terms`: further terms of the total by name, before their weights.
     """
 
     total: Tensor
     bpp: Tensor
     mse: Tensor
     stem_mse: Tensor
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def stem_loss(denoised: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,7 +57,7 @@ def rate_distortion_loss(
     bpp = bits / (target.shape[2] * target.shape[3])
     mse = (decoded - target).square().mean((1, 2, 3))
     loss = bpp + lam * (
-        255**2 * mse if distortion == "mse" else _MS_SSIM_SCALE * (1 - ms_ssim(decoded, target))
+        255**2 * mse if distortion == "mse" else MS_SSIM_SCALE * (1 - ms_ssim(decoded, target))
     )
     usual = (lam / _LAMBDA_MIDDLE).sqrt()
     weight = torch.rsqrt(usual * torch.maximum(loss.detach(), 0.2 * usual))

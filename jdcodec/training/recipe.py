@@ -11,14 +11,23 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jdcodec.errors import TrainingError
+from jdcodec.errors import ModelError, TrainingError
 from jdcodec.model.config import CONFIGS
+from jdcodec.reference import Architecture, architectures
+from jdcodec.reference import find as find_architecture
 
 from .noise import MODELS, CameraNoise, NoiseModel
 from .similarity import SMALLEST_SIDE
 
 #: What TOML may hold for a field; `type(value)` because a bool is an int to Python.
 _KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+_KINDS["float | None"] = _KINDS["float"]
+
+#: What a recipe that says nothing of them takes for the papers' systems: their optimiser and its rate (Zhang
+#: et al. 2017 for denoisers; Cheng, Xie & Chen 2022, as most codecs, for the others), compressai's weight for
+#: its fourth of eight qualities, and no muon, which was tuned on this project's networks.
+_CODEC_DEFAULTS = {"optimizer": "adam", "learning_rate": 1e-4, "lambda": 0.013}
+_DENOISER_DEFAULTS = {"optimizer": "adam", "learning_rate": 1e-3}
 
 _THRESHOLD_NAME = re.compile(r"jdc-cn(\.\d{1,4})")
 
@@ -36,6 +45,11 @@ class Phase:
 class Recipe:
     """One training run. Defaults are those of the project's own weights.
 
+    arch: one of this project's networks, or a system of `jdcodec.reference`. Of what is below, `part` "stem",
+        strengths, `high_rates_first` and `stem_weight` concern this project's networks alone.
+    sizes: widths or depths of a reference system other than the paper's, by its constructor's names.
+    lambda_: key "lambda"; the one rate-distortion weight of a reference codec, in compressai's scale: bpp +
+        lambda·255²·MSE.
     part: "stem" trains the denoiser alone, "codec" the codec on clean photographs, "all" both jointly.
     source: "made" makes noise on clean photographs; "pairs" takes noisy crops and their targets from an
         index (`jdc data index`).
@@ -44,16 +58,24 @@ class Recipe:
     clean_share: share of pictures that are clean, input and target alike; with `exact_mix` this share of
         every batch, to the picture, else the chance of each picture.
     loss: distortion of the decoded picture, "mse" or "ms-ssim".
+    guidance_weight: of the L1 distance between the features of the noisy pictures and of their targets.
+    contrastive_weight: of InfoNCE between projections of the two; needs a system that has projections.
+    warmup_share: share of the run over which the learning rate rises, if longer than `warmup_steps`.
+    loss_cap: steps whose loss is not below it are left out.
     """
 
     name: str
     description: str = ""
     arch: str = "fast"
+    sizes: dict[str, int] = field(default_factory=dict)
+    lambda_: float | None = None
     part: str = "all"
     optimizer: str = "muon"
     learning_rate: float = 1.5e-3
     final_rate: float = 0.02
     warmup_steps: int = 200
+    warmup_share: float = 0.0
+    loss_cap: float | None = None
     ema: float = 0.999
     clip: float = 1.0
     phases: tuple[Phase, ...] = (Phase(0.0, 128, 8), Phase(0.75, 256, 2))
@@ -66,6 +88,8 @@ class Recipe:
     full_strength_share: float = 0.7
     high_rates_first: float = 0.15
     stem_weight: float = 0.5
+    guidance_weight: float = 0.0
+    contrastive_weight: float = 0.0
     hold_out_every: int = 20
     seed: int = 1
     noise: NoiseModel = field(default_factory=CameraNoise)
@@ -75,15 +99,21 @@ class Recipe:
         """Whether clean photographs are trained on, beside pairs or instead of them."""
         return self.source == "made" or self.clean_share > 0
 
+    @property
+    def reference(self) -> Architecture | None:
+        """The reference system that is trained; None for this project's networks."""
+        return None if self.arch in CONFIGS else architectures()[self.arch]
 
-def load_recipe(source: str) -> Recipe:
+
+def load_recipe(source: str, *, arch: str | None = None, weight: float | None = None) -> Recipe:
     """A shipped recipe by name, or a TOML file by path; raises TrainingError with the key at fault.
 
-    Any threshold can be asked for as "jdc-cn.65": the recipe jdc-cn.8 with the threshold 0.65.
+    Any threshold can be asked for as "jdc-cn.65": the recipe jdc-cn.8 with the threshold 0.65. `arch` and
+    `weight`, the lambda, go before what the recipe says.
     """
     threshold = _THRESHOLD_NAME.fullmatch(source)
     if threshold and source not in shipped_recipes():
-        base = load_recipe("jdc-cn.8")
+        base = load_recipe("jdc-cn.8", arch=arch, weight=weight)
         description = base.description.replace("0.8", threshold[1])
         return dataclasses.replace(base, name=source, threshold=float(threshold[1]), description=description)
     path = Path(source)
@@ -99,7 +129,8 @@ def load_recipe(source: str) -> Recipe:
         raise TrainingError(f"recipe {source!r} cannot be read ({error}); shipped are: {known}") from error
     except tomllib.TOMLDecodeError as error:
         raise TrainingError(f"recipe {source}: not valid TOML: {error}") from error
-    return _parse(source, values)
+    chosen = {"arch": arch, "lambda": weight}
+    return _parse(source, values | {key: value for key, value in chosen.items() if value is not None})
 
 
 def shipped_recipes() -> list[str]:
@@ -112,15 +143,31 @@ def shipped_recipes() -> list[str]:
 
 def _parse(source: str, values: dict[str, Any]) -> Recipe:
     values = {"name": Path(source).stem if source.endswith(".toml") else source, **values}
+    values = _defaults(source, values.get("arch", Recipe.arch)) | values
     if "phases" in values:
         if not isinstance(values["phases"], list):
             raise TrainingError(f"recipe {source}: phases: expected an array of tables")
         values["phases"] = tuple(_build(Phase, f"{source}: phases", phase) for phase in values["phases"])
     if "noise" in values:
         values["noise"] = _noise(f"{source}: noise", values["noise"])
+    sizes = values.get("sizes", {})
+    if not isinstance(sizes, dict) or not all(type(size) is int and size > 0 for size in sizes.values()):
+        raise TrainingError(f"recipe {source}: sizes: expected a table of whole numbers above 0")
     recipe: Recipe = _build(Recipe, source, values)
     _check(source, recipe)
     return recipe
+
+
+def _defaults(source: str, arch: Any) -> dict[str, Any]:
+    """Values for what a recipe leaves open, where they are others than `Recipe` has."""
+    if not isinstance(arch, str) or arch in CONFIGS:
+        return {}
+    try:
+        system = find_architecture(arch)
+    except ModelError as error:
+        known = ", ".join(CONFIGS)
+        raise TrainingError(f"recipe {source}: arch {arch!r} is not one of {known}, and {error}") from error
+    return dict(_DENOISER_DEFAULTS if system.is_denoiser else _CODEC_DEFAULTS)
 
 
 def _noise(where: str, values: Any) -> NoiseModel:
@@ -142,7 +189,8 @@ def _build(kind: type[Any], where: str, values: Any) -> Any:
     """Build a dataclass from TOML values whose keys and types must fit."""
     if not isinstance(values, dict):
         raise TrainingError(f"recipe {where}: expected a table")
-    fields = {f.name: f for f in dataclasses.fields(kind)}
+    # A key that is a word of Python, as "lambda" is, has an underscore at its field's end.
+    fields = {f.name.removesuffix("_"): f for f in dataclasses.fields(kind)}
     for key, value in values.items():
         if key not in fields:
             raise TrainingError(f"recipe {where}: unknown key {key!r}; known are {', '.join(fields)}")
@@ -152,20 +200,20 @@ def _build(kind: type[Any], where: str, values: Any) -> Any:
         if isinstance(value, float) and not math.isfinite(value):
             raise TrainingError(f"recipe {where}: {key} must be finite, not {value!r}")
     try:
-        return kind(**values)
+        return kind(**{fields[key].name: value for key, value in values.items()})
     except TypeError as error:
         raise TrainingError(f"recipe {where}: {error}") from error
 
 
 def _check(source: str, recipe: Recipe) -> None:
-    problem = _choice_problem(recipe) or _range_problem(recipe) or _phase_problem(recipe)
+    problem = (
+        _choice_problem(recipe) or _arch_problem(recipe) or _range_problem(recipe) or _phase_problem(recipe)
+    )
     if problem:
         raise TrainingError(f"recipe {source}: {problem}")
 
 
 def _choice_problem(recipe: Recipe) -> str | None:
-    if recipe.arch not in CONFIGS:
-        return f"arch {recipe.arch!r} is not one of {', '.join(CONFIGS)}"
     choices = {
         "optimizer": ("adam", "muon"),
         "part": ("stem", "codec", "all"),
@@ -182,18 +230,44 @@ def _choice_problem(recipe: Recipe) -> str | None:
         return 'threshold and targets are of pairs: source must be "pairs"'
     if recipe.source == "pairs" and recipe.part == "codec":
         return 'part = "codec" trains on clean photographs: source must be "made"'
+    if recipe.part != "all" and (recipe.guidance_weight or recipe.contrastive_weight):
+        return 'guidance and contrast compare noisy pictures with clean ones: part must be "all"'
+    return None
+
+
+def _arch_problem(recipe: Recipe) -> str | None:
+    system = recipe.reference
+    if recipe.contrastive_weight and not (system and system.has_projections):
+        able = [name for name, other in architectures().items() if other.has_projections]
+        return f"contrastive_weight needs a network with projections: arch must be {' or '.join(able)}"
+    if system is None:
+        if recipe.lambda_ is not None:
+            return f"lambda is for a system of one rate; {recipe.arch} learns all of them at once"
+        return "sizes are of reference systems" if recipe.sizes else None
+    if recipe.guidance_weight and not system.has_features:
+        able = [name for name, other in architectures().items() if other.has_features]
+        return f"guidance_weight needs features to guide: arch must be {', '.join((*CONFIGS, *able))}"
+    if recipe.part == "stem" or (recipe.part == "codec" and system.is_denoiser):
+        return f'part = "{recipe.part}" is of networks with both a denoiser and a codec, not of {recipe.arch}'
+    if system.is_denoiser:
+        return "lambda weighs distortion against rate; a denoiser has no rate" if recipe.lambda_ else None
+    if recipe.lambda_ is None or recipe.lambda_ <= 0:
+        return "lambda must be positive"
     return None
 
 
 def _range_problem(recipe: Recipe) -> str | None:
     shares = ("clean_share", "full_strength_share", "high_rates_first", "final_rate", "ema", "threshold")
-    for name in shares:
+    for name in (*shares, "warmup_share"):
         if not 0 <= getattr(recipe, name) <= 1:
             return f"{name} must lie in 0 to 1"
     if recipe.learning_rate <= 0 or recipe.clip <= 0:
         return "learning_rate and clip must be positive"
-    if recipe.stem_weight < 0:
-        return "stem_weight must be at least 0"
+    for name in ("stem_weight", "guidance_weight", "contrastive_weight"):
+        if getattr(recipe, name) < 0:
+            return f"{name} must be at least 0"
+    if recipe.loss_cap is not None and recipe.loss_cap <= 0:
+        return "loss_cap must be positive"
     if recipe.warmup_steps < 1 or recipe.hold_out_every < 2:
         return "warmup_steps must be at least 1 and hold_out_every at least 2"
     if not 0 <= recipe.seed < 2**23:

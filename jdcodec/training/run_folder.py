@@ -25,8 +25,17 @@ SAMPLES_NAME = "samples"
 class RunFolder:
     """Where a run keeps what it makes. Every failure to write is a TrainingError that names the file."""
 
-    def __init__(self, folder: Path, recipe: Recipe, *, resume: bool, force: bool, tensorboard: bool) -> None:
-        """Check only; nothing is written before `start`.
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        *,
+        resume: bool,
+        force: bool,
+        tensorboard: bool,
+        writes: bool = True,
+    ) -> None:
+        """Check only; nothing is written before `start`, and nothing at all without `writes`.
 
         Raises TrainingError where a run lies there already and neither `resume` nor `force` is set, where
         the run that is resumed followed another recipe, and where TensorBoard is asked for and missing.
@@ -34,10 +43,14 @@ class RunFolder:
         self.folder = folder
         self.checkpoint = folder / CHECKPOINT_NAME
         self.metrics = folder / METRICS_NAME
-        self._recipe = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        values = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        self._recipe = {field.removesuffix("_"): value for field, value in values.items()}  # as recipes say
         self._recipe["noise"]["model"] = type(recipe.noise).__name__
         self._events: Any = None
         self._wants_events = tensorboard
+        self._writes = writes
+        if not writes:
+            return
         if resume:
             self._check_recipe()
         elif self.checkpoint.exists() and not force:
@@ -49,6 +62,8 @@ class RunFolder:
 
     def start(self, step: int) -> None:
         """Make the folder, write the recipe, and cut the metrics back to what was known at `step`."""
+        if not self._writes:
+            return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / RECIPE_NAME).write_text(
@@ -67,6 +82,8 @@ class RunFolder:
 
     def write(self, figures: dict[str, Any]) -> None:
         """Append figures, which hold their `step`, to the metrics."""
+        if not self._writes:
+            return
         try:
             with self.metrics.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(figures) + "\n")
@@ -78,6 +95,8 @@ class RunFolder:
 
     def write_sample(self, step: int, picture: Tensor) -> None:
         """Keep a picture, (H, W, 3) uint8, as samples/STEP.png."""
+        if not self._writes:
+            return
         path = self.folder / SAMPLES_NAME / f"{step:08d}.png"
         try:
             path.parent.mkdir(exist_ok=True)

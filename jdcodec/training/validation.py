@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from jdcodec.model.config import t_to_lambda
-from jdcodec.model.network import JointCodec
-
 from .index import PairIndex
 
-_POSITIONS = (0.0, 0.5, 1.0)
+if TYPE_CHECKING:
+    from .task import Task
 
 #: Crops to measure, and to show.
 _COUNT, _SHOWN = 12, 4
@@ -51,48 +50,53 @@ class Validation:
         return cls(clean, noisy, device)
 
     @torch.no_grad()
-    def sheet(self, model: JointCodec) -> Tensor:
-        """Noisy, decoded at the middle quality, clean, side by side: (rows · H, 3 · W, 3) uint8."""
+    def sheet(self, task: Task) -> Tensor:
+        """Noisy, decoded at the middle quality or denoised, and clean: (rows · H, 3 · W, 3) uint8."""
         noisy, clean = self.noisy[:_SHOWN], self.clean[:_SHOWN]
-        ones = torch.ones(len(noisy), device=noisy.device)
-        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
-            decoded = model(noisy, ones, 0.5 * ones).decoded
-        rows = torch.cat((noisy, decoded.float().clamp(0, 1), clean), dim=3)  # (N, 3, H, 3 W)
+        if task.rates:
+            picture: Tensor | None = task.decode(noisy, task.rates[len(task.rates) // 2][1])[0]
+        else:
+            picture = task.denoise(noisy)
+        assert picture is not None
+        rows = torch.cat((noisy, picture.clamp(0, 1), clean), dim=3)  # (N, 3, H, 3 W)
         return (rows.permute(0, 2, 3, 1).flatten(0, 1) * 255).round().to(torch.uint8).cpu()
 
     @torch.no_grad()
-    def measure(self, model: JointCodec) -> dict[str, list[float]]:
-        """Per quality position 0, 1/2, 1: [bpp, PSNR in dB], clean and noisy, and a mean RD cost of both."""
+    def measure(self, task: Task) -> dict[str, list[float]]:
+        """Per rate of the task [bpp, PSNR in dB], clean and noisy, and a mean RD cost of both.
+
+        Of a network with a denoiser the PSNR that it reaches alone, [clean, noisy], as "stem".
+        """
         torch.manual_seed(0)
         result: dict[str, list[float]] = {}
         costs = []
+        middle = task.rates[len(task.rates) // 2][2] if task.rates else 1.0
         for name, pictures in (("clean", self.clean), ("noisy", self.noisy)):
-            for position in _POSITIONS:
-                bpp, mse = self._rate_and_mse(model, pictures, position)
-                result[f"{name}@{position:g}"] = [round(float(bpp.mean()), 4), _mean_psnr(mse)]
-                lam = t_to_lambda(position)
-                costs.append(float((bpp + lam * 255**2 * mse).mean()) / (lam / t_to_lambda(0.5)) ** 0.5)
-        stem = [_mean_psnr(self._stem_mse(model, pictures)) for pictures in (self.clean, self.noisy)]
-        return result | {"stem": stem, "cost": [round(sum(costs) / len(costs), 4)]}
+            for label, t, lam in task.rates:
+                bpp, mse = self._rate_and_mse(task, pictures, t)
+                result[f"{name}@{label}"] = [round(float(bpp.mean()), 4), _mean_psnr(mse)]
+                costs.append(float((bpp + lam * 255**2 * mse).mean()) / (lam / middle) ** 0.5)
+        stem = [self._denoised_psnr(task, pictures) for pictures in (self.clean, self.noisy)]
+        result |= {"stem": [psnr for psnr in stem if psnr is not None]} if None not in stem else {}
+        return result | ({"cost": [round(sum(costs) / len(costs), 4)]} if costs else {})
 
-    def _rate_and_mse(self, model: JointCodec, pictures: Tensor, position: float) -> tuple[Tensor, Tensor]:
+    def _rate_and_mse(self, task: Task, pictures: Tensor, t: float) -> tuple[Tensor, Tensor]:
         rates, errors = [], []
         for picture, clean in zip(torch.split(pictures, 4), torch.split(self.clean, 4)):
-            ones = torch.ones(len(picture), device=picture.device)
-            with torch.autocast(picture.device.type, dtype=torch.bfloat16):
-                out = model(picture, ones, position * ones)
-            rates.append((out.latent_bits + out.hyper_bits) / (picture.shape[2] * picture.shape[3]))
-            decoded = (out.decoded.clamp(0, 1) * 255).round() / 255
+            decoded, bits = task.decode(picture, t)
+            rates.append(bits / (picture.shape[2] * picture.shape[3]))
+            decoded = (decoded.clamp(0, 1) * 255).round() / 255
             errors.append((decoded - clean).square().mean((1, 2, 3)))
         return torch.cat(rates), torch.cat(errors)
 
-    def _stem_mse(self, model: JointCodec, pictures: Tensor) -> Tensor:
+    def _denoised_psnr(self, task: Task, pictures: Tensor) -> float | None:
         errors = []
         for picture, clean in zip(torch.split(pictures, 4), torch.split(self.clean, 4)):
-            with torch.autocast(picture.device.type, dtype=torch.bfloat16):
-                denoised = picture - model.denoiser(picture).float()
+            denoised = task.denoise(picture)
+            if denoised is None:
+                return None
             errors.append((denoised - clean).square().mean((1, 2, 3)))
-        return torch.cat(errors)
+        return _mean_psnr(torch.cat(errors))
 
 
 def _mean_psnr(mse: Tensor) -> float:

@@ -25,6 +25,8 @@ NARROW: dict[str, dict[str, Any]] = {
     "testolina-manypriors": {**_CODEC, "priors": 8},
     "testolina-hyperprior": _CODEC,
     "unet": {"width": 4},
+    "dncnn": {"depth": 4, "width": 8},
+    "dncnn-small": {"depth": 3, "width": 8},
     "unet-manypriors": {**_CODEC, "priors": 8, "width": 4},
     "guided-128": {"n": 16},
     "guided-192": {"n": 24},

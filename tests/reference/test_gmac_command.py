@@ -98,7 +98,7 @@ def test_what_coding_does_one_by_one_is_timed_so() -> None:
 def test_a_training_checkpoint_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     model = torch.nn.Linear(1, 1)
-    save_checkpoint(path, model, {}, [], {"step": 1}, FAST)
+    save_checkpoint(path, model, {}, [], {"step": 1}, {"config": json.dumps(FAST.to_dict())})
     assert subject(str(path)).title == "jdc, fast"
 
 

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from jdcodec.cli.data import data as app
 from jdcodec.errors import JdcError, OutputError, TrainingError
+from jdcodec.training.denoisers import CommandDenoiser, open_denoiser
 from jdcodec.training.index import PairIndex
 from jdcodec.training.loop import train
-from jdcodec.training.prepare import CommandDenoiser, StemDenoiser
 
 from .conftest import OptionsMaker, short_recipe
 from .samples import picture, write_pairs
@@ -121,11 +121,11 @@ def test_a_checkpoint_makes_targets(
         assert noisy.shape == denoised.shape and not np.array_equal(noisy, denoised)
 
 
-def test_windows_leave_no_seam(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_leave_no_seam(tiny_model: Path) -> None:
     pixels = picture(200, 330, 5)
-    denoiser = StemDenoiser(tiny_model, "cpu")
+    denoiser = open_denoiser(tiny_model, "cpu")
     whole = denoiser(pixels).astype(int)
-    monkeypatch.setattr("jdcodec.training.prepare._WINDOW", 128)
+    denoiser.window = 128
     assert np.abs(denoiser(pixels) - whole).max() <= 1
     assert np.array_equal(pixels, picture(200, 330, 5))
 
@@ -174,6 +174,6 @@ def test_one_denoiser_is_named(photographs: Path, tmp_path: Path) -> None:
 def test_what_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(content)
     with pytest.raises(JdcError, match="weights: cannot be used as a denoiser"):
-        StemDenoiser(tmp_path / "weights", "cpu")
+        open_denoiser(tmp_path / "weights", "cpu")
     with pytest.raises(JdcError, match="nowhere: cannot be used as a denoiser"):
-        StemDenoiser(tmp_path / "nowhere", "cpu")
+        open_denoiser(tmp_path / "nowhere", "cpu")

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import NetworkMaker, PictureMaker
+from numpy.typing import NDArray
 
 import jdcodec
 from jdcodec.codec.runtime import start_inference
-from jdcodec.codec.symbols import picture_to_symbols
-from jdcodec.codec.weights import load_weights
+from jdcodec.codec.symbols import Symbols, latents_to_symbols, picture_to_latents
+from jdcodec.codec.weights import Weights, load_weights
 from jdcodec.entropy import encode_tile, estimate_bits
 from jdcodec.errors import TrainingError
 from jdcodec.model.config import quality_to_t
@@ -24,16 +25,20 @@ from jdcodec.training.loop import train
 from .conftest import OptionsMaker, short_recipe
 
 
+def coded(picture: NDArray[np.uint8], weights: Weights, step: int) -> Symbols:
+    """The symbols of a picture at a quality step."""
+    inference = start_inference(weights, 1 + step / 32, device="cpu", precision="fp32")
+    y = picture_to_latents(picture, inference, strength=1.0)
+    return latents_to_symbols(y, inference, weights.tables, quality_step=step)
+
+
 @pytest.mark.parametrize("quality", [1, 4.5, 8])
 def test_estimated_bits_are_the_bits_of_the_file(
     quality: float, tiny_model: Path, make_picture: PictureMaker
 ) -> None:
     weights = load_weights(tiny_model.resolve())
-    inference = start_inference(weights, quality, device="cpu", precision="fp32")
     step = round((quality - 1) * 32)
-    symbols = picture_to_symbols(
-        make_picture(192, 256, 50), inference, weights.tables, strength=1.0, quality_step=step
-    )
+    symbols = coded(make_picture(192, 256, 50), weights, step)
     bits = 8 * len(encode_tile(weights.tables, symbols.z, symbols.y, step))
     assert estimate_bits(weights.tables, symbols.z, symbols.y, step) == pytest.approx(bits, rel=0.01)
 
@@ -61,11 +66,9 @@ def test_fitted_tables_cost_less_than_those_they_started_from(
 ) -> None:
     weights = load_weights(tiny_model.resolve())
     started = export._start_tables(tiny_network)
-    inference = start_inference(weights, 4, device="cpu", precision="fp32")
     fitted_bits, started_bits = 0.0, 0.0
     for seed in range(4):  # pictures that the tables were fitted to
-        picture = make_picture(128, 192, seed)
-        symbols = picture_to_symbols(picture, inference, weights.tables, strength=1.0, quality_step=96)
+        symbols = coded(make_picture(128, 192, seed), weights, 96)
         fitted_bits += estimate_bits(weights.tables, symbols.z, symbols.y, 96)
         started_bits += estimate_bits(started, symbols.z, symbols.y, 96)
     assert fitted_bits < started_bits

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +12,9 @@ from PIL import Image
 from jdcodec.errors import TrainingError
 from jdcodec.training.batches import Batch, Batches, DataOptions
 from jdcodec.training.index import write_index
-from jdcodec.training.loop import Trainer
 from jdcodec.training.pairs import find_pairs
 from jdcodec.training.recipe import Phase, Recipe, load_recipe
 
-from .conftest import OptionsMaker
 from .samples import LIFT, write_pairs
 
 #: All pixels of the clean photographs, which no crop of a pair has.
@@ -137,24 +134,6 @@ def test_batches_repeat(data: DataOptions) -> None:
         first, second, other = (draw(small(name), data, step) for step in (3, 3, 4))
         assert torch.equal(first.noisy, second.noisy) and torch.equal(first.t, second.t)
         assert not torch.equal(first.noisy, other.noisy)
-
-
-@pytest.mark.parametrize("name", ["jdc-cn.8", "standard"])
-def test_its_loss_falls(name: str, data: DataOptions, pictures: Path, make_options: OptionsMaker) -> None:
-    """On one and the same batch, before and after a few steps."""
-    data = dataclasses.replace(data, photographs=pictures)
-    recipe = small(name, warmup_steps=1, learning_rate=4e-3)
-    trainer = Trainer(recipe, make_options(data=data, steps=16), lambda figures: None)
-    batch = trainer.data.draw(1000, recipe.phases[0], 0.5)
-
-    def loss() -> float:
-        torch.manual_seed(0)
-        with torch.no_grad():
-            return float(trainer._loss(batch.noisy, batch.target, batch.strength, batch.t).total)
-
-    before = loss()
-    trainer.run(lambda: False)
-    assert loss() < before
 
 
 def test_data_that_is_missing_or_too_small(data: DataOptions) -> None:

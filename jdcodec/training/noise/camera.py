@@ -170,7 +170,7 @@ def _blurred(x: Tensor, width: Tensor) -> Tensor:
     """Gaussian low-pass of deviation `width` pixels; the picture is mirrored at its borders."""
     margin = min(16, min(x.shape[2:]) - 1)
     padded = F.pad(x, (margin,) * 4, mode="reflect")
-    blurred = _filtered(padded, torch.exp(-_squared_frequency(padded) * width**2))
+    blurred: Tensor = _filtered(padded, torch.exp(-_squared_frequency(padded) * width**2))
     return blurred[:, :, margin:-margin, margin:-margin] if margin else blurred
 
 
@@ -179,7 +179,8 @@ def _squared_frequency(x: Tensor) -> Tensor:
     height, columns = x.shape[2:]
     vertical = torch.fft.fftfreq(height, device=x.device)[:, None]
     horizontal = torch.fft.rfftfreq(columns, device=x.device)[None, :]
-    return 2 * math.pi**2 * (vertical**2 + horizontal**2)
+    squared: Tensor = 2 * math.pi**2 * (vertical**2 + horizontal**2)
+    return squared
 
 
 def _filtered(x: Tensor, response: Tensor) -> Tensor:
