@@ -43,11 +43,14 @@ def decode(
     device: str = "auto",
     dtype: str = "uint8",
     model: str | None = None,
+    grain: float = 0.0,
 ) -> NDArray[Any]:
     """Decode `.jdc` bytes to pixels (H, W, 3), sRGB, of dtype "uint8", "uint16" or "float32" (0 to 1).
 
     model: a weights file to look in before the shipped ones, for files made with weights of one's own.
+    grain: 0 (none) to 1, how much of the noise that was removed comes back, as synthetic grain of its look.
     Raises jdcodec.errors.JdcError (FormatError, DamagedError, LimitError, ModelError).
     """
     models = (model,) if model is not None else ()
-    return decode_bytes(memoryview(data), DecodeSettings(dtype=dtype, device=device, models=models))
+    settings = DecodeSettings(dtype=dtype, device=device, models=models, grain=grain)
+    return decode_bytes(memoryview(data), settings)

@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.codec.encoder import symbols_crc
+from jdcodec.codec.grain import add_grain
 from jdcodec.codec.weights import Weights, find_model_by_id
-from jdcodec.container import JdcFile, Limits, Tile, TileRect, parse
+from jdcodec.container import JdcFile, Limits, Metadata, Tile, TileRect, parse
+from jdcodec.container.grain import Grain, unpack_grain
 from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.entropy import decode_tile
-from jdcodec.errors import DamagedError, JdcError
+from jdcodec.errors import DamagedError, FormatError, JdcError
 from jdcodec.model.config import HYPER_STRIDE
 
 if TYPE_CHECKING:
-    from jdcodec.codec.symbols import PixelType, Symbols
+    from jdcodec.codec.symbols import Symbols
+    from jdcodec.inference.interface import PixelType
 
 _DTYPES: dict[str, PixelType] = {
     "uint8": np.uint8,
@@ -28,15 +31,21 @@ _DTYPES: dict[str, PixelType] = {
 
 @dataclass(frozen=True)
 class DecodeSettings:
-    """dtype: "uint8", "uint16" or "float32" (0 to 1). models: weights to look in before the shipped ones."""
+    """dtype: "uint8", "uint16" or "float32" (0 to 1). models: weights to look in before the shipped ones.
+
+    grain: 0 (none) to 1, how much of the removed noise comes back as synthetic grain, see `grain`.
+    """
 
     dtype: str = "uint8"
     device: str = "auto"
     precision: str = "auto"
     models: tuple[str, ...] = ()
     limits: Limits = DEFAULT_LIMITS
+    grain: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.grain <= 1:
+            raise JdcError(f"grain must lie between 0 and 1, not {self.grain:g}")
         if self.dtype not in _DTYPES:
             raise JdcError(f"dtype must be one of {', '.join(_DTYPES)}, not {self.dtype!r}")
 
@@ -54,6 +63,7 @@ def decode_bytes(data: bytes | memoryview, settings: DecodeSettings) -> NDArray[
 def decode_file(file: JdcFile, settings: DecodeSettings) -> NDArray[Any]:
     """Decode a parsed file to pixels (H, W, 3), sRGB; raises JdcError."""
     weights = find_model_by_id(file.header.model_id, settings.models)
+    grain = wanted_grain(file.metadata, settings)
     symbols = decode_symbols(file, weights)
     from jdcodec.codec.runtime import start_inference
     from jdcodec.codec.symbols import symbols_to_picture
@@ -62,7 +72,18 @@ def decode_file(file: JdcFile, settings: DecodeSettings) -> NDArray[Any]:
         weights, file.header.quality, device=settings.device, precision=settings.precision
     )
     size = (file.header.height, file.header.width)
-    return symbols_to_picture(symbols, inference, size, settings.pixel_type, gray=file.header.gray)
+    pixels = symbols_to_picture(symbols, inference, size, settings.pixel_type, gray=file.header.gray)
+    return add_grain(pixels, grain, settings.grain, gray=file.header.gray) if grain else pixels
+
+
+def wanted_grain(metadata: Metadata, settings: DecodeSettings) -> Grain | None:
+    """The grain to add; None where none is wanted or the file has none. Raises FormatError."""
+    if settings.grain == 0 or metadata.grain is None:
+        return None
+    try:
+        return unpack_grain(metadata.grain)
+    except FormatError as error:
+        raise FormatError(f"{error}; decode it without grain") from error
 
 
 def decode_symbols(file: JdcFile, weights: Weights) -> Symbols:

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from jdcodec.codec.grain_meter import GrainMeter
 from jdcodec.codec.target import SizeGoal, code_to_size
 from jdcodec.codec.weights import Weights, find_model
 from jdcodec.container import Header, Limits, Metadata, Tile, Writer, parse
+from jdcodec.container.grain import pack_grain
 from jdcodec.container.header import MAX_QUALITY_CODE
 from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.entropy import encode_tile
 from jdcodec.errors import JdcError
 
 if TYPE_CHECKING:
-    import torch
-
     from jdcodec.codec.symbols import Symbols
-    from jdcodec.model.inference import Inference
+    from jdcodec.inference.interface import Floats, Inference
     from jdcodec.photo import Photo
 
 
@@ -115,7 +115,8 @@ class _PhotoCoder:
         self._photo = photo
         self._settings = settings
         self._weights = find_model(settings.model)
-        self._latents: torch.Tensor | None = None
+        self._latents: Floats | None = None
+        self._grain: bytes | None = None
         self.header = Header.from_settings(
             model_id=self._weights.model_id,
             quality=settings.quality,
@@ -133,7 +134,13 @@ class _PhotoCoder:
 
         header = replace(self.header, quality_code=step)
         inference = self._inference(header.quality)
-        self._latents = picture_to_latents(self._photo.pixels, inference, strength=header.denoise)
+        # What is removed does not depend on the quality: it is measured once.
+        meter = GrainMeter(header.width * header.height) if header.denoise > 0 and not self.runs else None
+        self._latents = picture_to_latents(
+            self._photo.pixels, inference, strength=header.denoise, observe=meter.add if meter else None
+        )
+        grain = meter.result() if meter else None
+        self._grain = pack_grain(grain) if grain else self._grain
         self.runs += 1
 
     def code(self, step: int) -> bytes:
@@ -145,7 +152,7 @@ class _PhotoCoder:
         inference = self._inference(header.quality)
         symbols = latents_to_symbols(self._latents, inference, weights.tables, quality_step=step)
         buffer = io.BytesIO()
-        metadata = Metadata(photo.exif, photo.xmp, photo.icc)
+        metadata = Metadata(photo.exif, photo.xmp, photo.icc, self._grain)
         writer = Writer(buffer, header, metadata, self._settings.limits)
         for tile in code_tiles(symbols, weights, header):
             writer.add_tile(tile)

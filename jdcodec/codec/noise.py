@@ -9,11 +9,10 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from jdcodec.model.inference import Inference
+    from jdcodec.inference.interface import Inference
 
 #: Standard deviation of removed noise, in levels of 255, below which a photo counts as clean. With the first
 #: weights 24 clean photographs of Kodak, PolyU and RENOIR gave 0.2 to 0.5 and one of them 0.7, 15 noisy ones
@@ -53,26 +52,25 @@ def _starts(size: int) -> list[int]:
     return sorted({round(start) for start in np.linspace(0, max(0, size - _WINDOW), _GRID)})
 
 
-@torch.inference_mode()
 def _flat_power(window: NDArray[Any], inference: Inference) -> float | None:
     """Median power of the noise in a window's flattest blocks; None where no block is of use."""
     height, width = (side // _BLOCK * _BLOCK for side in window.shape[:2])
     if not height or not width:
         return None
-    scaled = window[:height, :width].astype(np.float32) / np.iinfo(window.dtype).max
-    x = torch.from_numpy(scaled).to(inference.device).permute(2, 0, 1)[None].contiguous()
-    clean = inference.denoise(x, 1.0)
-    blocks = _blocks(clean)
-    brightness = blocks.mean((0, 2))
+    cut = window[:height, :width]
+    noisy, clean = (_blocks(inference.denoise(cut, strength)) for strength in (0.0, 1.0))
+    brightness = clean.mean((0, 2))
     usable = (brightness > _DARKEST) & (brightness < _BRIGHTEST)
     count = int(usable.sum())
     if not count:
         return None
-    power = _blocks(x - clean).square().mean((0, 2))[usable]
-    flattest = blocks.var(2).mean(0)[usable].argsort()[: max(1, round(_FLAT_SHARE * count))]
-    return float(power[flattest].median())
+    power = np.square(noisy - clean).mean((0, 2))[usable]
+    flattest = clean.var(2).mean(0)[usable].argsort()[: max(1, round(_FLAT_SHARE * count))]
+    return float(np.median(power[flattest]))
 
 
-def _blocks(x: torch.Tensor) -> torch.Tensor:
-    """(1, 3, H, W) to (3, blocks, 64)."""
-    return x[0].unfold(1, _BLOCK, _BLOCK).unfold(2, _BLOCK, _BLOCK).reshape(3, -1, _BLOCK * _BLOCK)
+def _blocks(x: NDArray[np.float16]) -> NDArray[np.float32]:
+    """(3, H, W) to (3, blocks, 64)."""
+    _, height, width = x.shape
+    split = x.astype(np.float32).reshape(3, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+    return split.transpose(0, 1, 3, 2, 4).reshape(3, -1, _BLOCK * _BLOCK)

@@ -8,29 +8,28 @@ scale 8 is within 57 dB of the box-reduced picture (2: 45, 4: 51, 16: 63 dB).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-import torch
-import torch.nn.functional as F
+import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.symbols import to_levels
+from jdcodec.inference.interface import Floats, PixelType, to_levels
 from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE
 
-if TYPE_CHECKING:
-    from jdcodec.codec.symbols import PixelType
-    from jdcodec.model.inference import Inference
 
-
-@torch.inference_mode()
 def latents_to_preview(
-    y_hat: torch.Tensor, inference: Inference, scale: int, dtype: PixelType, *, gray: bool = False
+    y_hat: Floats, network: Mapping[str, NDArray[Any]], scale: int, dtype: PixelType, *, gray: bool = False
 ) -> NDArray[Any]:
-    """Decoded latents (1, M, h, w) to pixels (16 h / scale, 16 w / scale, 3) of `dtype`; scale divides 16."""
+    """Decoded latents (M, h, w) to pixels (16 h / scale, 16 w / scale, 3) of `dtype`; scale divides 16.
+
+    network: the arrays of a weights file.
+    """
+    channels, height, width = y_hat.shape
     side = LATENT_STRIDE // scale
-    linear = inference.network.synthesis.linear  # (768, M), rows ordered (colour, row, column)
-    blocks = linear.float().T.reshape(-1, 3, LATENT_STRIDE, LATENT_STRIDE)
-    matrix = F.avg_pool2d(blocks, scale).flatten(1).T * LATENT_STEP  # (3 · side², M)
-    boxes = matrix @ y_hat[0].flatten(1).to(inference.device)
-    picture = F.pixel_shuffle(boxes.reshape(1, -1, *y_hat.shape[2:]), side) + 0.5
-    return to_levels(picture.clamp_(0, 1), dtype, gray=gray)
+    # Rows are ordered (colour, row, column).
+    matrix = network["synthesis.linear"].astype(np.float32).reshape(3, side, scale, side, scale, channels)
+    boxes = matrix.mean((2, 4)).reshape(-1, channels) * np.float32(LATENT_STEP) @ y_hat.reshape(channels, -1)
+    picture = boxes.reshape(3, side, side, height, width).transpose(0, 3, 1, 4, 2)
+    picture = picture.reshape(3, side * height, side * width) + np.float32(0.5)
+    return to_levels(picture.clip(0, 1), dtype, gray=gray)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.decoder import DecodeSettings, decode_tile_symbols
+from jdcodec.codec.decoder import DecodeSettings, decode_tile_symbols, wanted_grain
+from jdcodec.codec.grain import add_grain
 from jdcodec.codec.weights import Weights, find_model_by_id
-from jdcodec.container import Header, Tile, TileRect
+from jdcodec.container import Header, Metadata, Tile, TileRect
+from jdcodec.container.grain import Grain
 from jdcodec.errors import JdcError
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 
@@ -145,6 +147,9 @@ class TileReader(Protocol):
     @property
     def header(self) -> Header: ...
 
+    @property
+    def metadata(self) -> Metadata: ...
+
     def read_tile(self, index: int) -> Tile: ...
 
 
@@ -155,17 +160,18 @@ def decode_view(source: TileReader, view: View, settings: DecodeSettings) -> NDA
     """
     weights = find_model_by_id(source.header.model_id, settings.models)
     plan = plan_view(source.header, view, weights)
+    grain = wanted_grain(source.metadata, settings)
 
     def read(rect: TileRect) -> TileSymbols:
         tile = source.read_tile(rect.index)
         return decode_tile_symbols(tile, rect, weights, source.header.quality_code)
 
-    return render(gather_symbols(plan, weights, read), plan, weights, settings)
+    return render(gather_symbols(plan, weights, read), plan, weights, settings, grain)
 
 
 def plan_view(header: Header, view: View, weights: Weights) -> Plan:
     """What to read and run for a view; raises JdcError where its region reaches beyond the picture."""
-    from jdcodec.model.inference import MEAN_HALO, synthesis_halo
+    from jdcodec.inference.halo import MEAN_HALO, synthesis_halo
 
     region = view.region or Region(0, 0, header.width, header.height)
     if region.x + region.width > header.width or region.y + region.height > header.height:
@@ -198,8 +204,10 @@ def gather_symbols(plan: Plan, weights: Weights, read: Callable[[TileRect], Tile
     return symbols
 
 
-def render(symbols: Symbols, plan: Plan, weights: Weights, settings: DecodeSettings) -> NDArray[Any]:
-    """Symbols of a plan to the pixels that it is for."""
+def render(
+    symbols: Symbols, plan: Plan, weights: Weights, settings: DecodeSettings, grain: Grain | None = None
+) -> NDArray[Any]:
+    """Symbols of a plan to the pixels that it is for, with the grain that falls on them."""
     from jdcodec.codec.preview import latents_to_preview
     from jdcodec.codec.runtime import start_inference
     from jdcodec.codec.symbols import latents_to_picture, symbols_to_latents
@@ -207,10 +215,14 @@ def render(symbols: Symbols, plan: Plan, weights: Weights, settings: DecodeSetti
     header, dtype = plan.header, settings.pixel_type
     inference = start_inference(weights, header.quality, device=settings.device, precision=settings.precision)
     y_hat = symbols_to_latents(symbols, inference)
-    y_hat = y_hat[:, :, *plan.latents.place(plan.symbols, LATENT_STRIDE)]
+    y_hat = y_hat[:, *plan.latents.place(plan.symbols, LATENT_STRIDE)]
     if plan.scale == 1:
         picture = latents_to_picture(y_hat, inference, plan.latents.size, dtype, gray=header.gray)
     else:
-        picture = latents_to_preview(y_hat, inference, plan.scale, dtype, gray=header.gray)
+        picture = latents_to_preview(y_hat, weights.network, plan.scale, dtype, gray=header.gray)
     rows, columns = plan.pixels.place(plan.latents, plan.scale)
-    return np.ascontiguousarray(picture[rows, columns])
+    pixels = np.ascontiguousarray(picture[rows, columns])
+    if grain is None:
+        return pixels
+    left, top = plan.pixels.left // plan.scale, plan.pixels.top // plan.scale
+    return add_grain(pixels, grain, settings.grain, left=left, top=top, scale=plan.scale, gray=header.gray)

@@ -1,24 +1,28 @@
-"""Choosing device and precision, and keeping networks warm between photos."""
+"""Choosing runtime, device and precision, and keeping networks warm between photos.
+
+On processors OpenVINO runs the networks, elsewhere torch, which is imported only then.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from jdcodec.codec.weights import Weights, build_network
+from jdcodec.codec.weights import Weights, build_network, check_network
 from jdcodec.errors import ModelError
 from jdcodec.model.config import quality_to_t
 
 if TYPE_CHECKING:
     import torch
 
-    from jdcodec.model.inference import Inference
-    from jdcodec.model.network import JointCodec
+    from jdcodec.inference.interface import Inference
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-_networks: dict[tuple[bytes, str], JointCodec] = {}
+_networks: dict[tuple[object, ...], Any] = {}
 _lock = threading.Lock()
 
 
@@ -27,26 +31,68 @@ def start_inference(
 ) -> Inference:
     """The network of `weights` at a quality (1 to 8), on a device, warm if it was used before.
 
-    device: "auto" (CUDA where there is one, else the CPU) or a name torch knows, such as "cpu" or "cuda:1".
-    precision: "fp32", "bf16", or "auto", which takes bf16 where the hardware multiplies it fast.
+    device: "auto" (CUDA where torch finds it, else the CPU), "cpu", or a name torch knows, such as "cuda:1";
+    "torch-cpu" is torch on the CPU, to compare with. precision: "fp32", "bf16", or "auto", which takes bf16
+    where the hardware multiplies it fast. Raises ModelError.
     """
-    from jdcodec.model.inference import Inference
+    if precision not in PRECISIONS:
+        raise ModelError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+    if device == "auto":
+        device = "cuda" if _has_cuda() else "cpu"
+    t = quality_to_t(quality)
+    if device == "cpu" and _is_installed("openvino"):
+        return _on_openvino(weights, t, precision)
+    if not _is_installed("torch"):
+        if device == "cpu":
+            raise ModelError("coding on the CPU needs openvino: pip install openvino")
+        raise ModelError(f"device {device!r} needs torch: pip install 'jdcodec[torch]', or take --device cpu")
+    return _on_torch(weights, t, "cpu" if device == "torch-cpu" else device, precision)
 
-    place = _device(device)
+
+def _on_openvino(weights: Weights, t: float, precision: str) -> Inference:
+    from jdcodec.inference.on_openvino import Network, OpenVinoInference, has_fast_bf16, usable_cores
+
+    bf16 = has_fast_bf16() if precision == "auto" else precision == "bf16"
+    with _lock:
+        key = (weights.model_id, "openvino", bf16, usable_cores())
+        if key not in _networks:
+            check_network(weights)
+            _networks[key] = Network(weights.config, weights.network, bf16=bf16)
+        network = _networks[key]
+    return OpenVinoInference(network, t)
+
+
+def _on_torch(weights: Weights, t: float, device: str, precision: str) -> Inference:
+    from jdcodec.inference.on_torch import TorchInference
+
+    place = _torch_device(device)
     with _lock:
         key = (weights.model_id, str(place))
         if key not in _networks:
             _networks[key] = build_network(weights, place)
         network = _networks[key]
-    return Inference(network, quality_to_t(quality), _dtype(place, precision))
+    return TorchInference(network, t, _torch_dtype(place, precision))
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+@lru_cache(maxsize=1)
+def _has_cuda() -> bool:
+    """Whether torch can use a GPU; torch is imported only where the system shows signs of one."""
+    signs = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/proc/driver/nvidia"), Path("C:/Windows"))
+    if not any(sign.exists() for sign in signs) or not _is_installed("torch"):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @lru_cache(maxsize=8)
-def _device(name: str) -> torch.device:
+def _torch_device(name: str) -> torch.device:
     import torch
 
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         place = torch.device(name)
         torch.empty(0, device=place)
@@ -56,11 +102,9 @@ def _device(name: str) -> torch.device:
     return place
 
 
-def _dtype(place: torch.device, precision: str) -> torch.dtype:
+def _torch_dtype(place: torch.device, precision: str) -> torch.dtype:
     import torch
 
-    if precision not in PRECISIONS:
-        raise ModelError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     if precision == "auto":
         return torch.bfloat16 if _has_fast_bf16(place) else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32

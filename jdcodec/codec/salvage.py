@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.decoder import DecodeSettings, decode_tile_symbols
+from jdcodec.codec.decoder import DecodeSettings, decode_tile_symbols, wanted_grain
 from jdcodec.codec.region import Box, Plan, TileSymbols, View, gather_symbols, plan_view, render
 from jdcodec.codec.verify import describe_damage
 from jdcodec.codec.weights import find_model_by_id
@@ -55,12 +55,13 @@ def salvage(data: bytes | memoryview, view: View, settings: DecodeSettings) -> S
 
     Raises JdcError where the header is of no use, the model is not at hand, or no tile of the view is left.
     """
-    from jdcodec.model.inference import MEAN_HALO, synthesis_halo
+    from jdcodec.inference.halo import MEAN_HALO, synthesis_halo
 
     report = scan(data, settings.limits)
     header = report.header
     weights = find_model_by_id(header.model_id, settings.models)
     plan = plan_view(header, view, weights)
+    grain = wanted_grain(report.metadata, settings)
     lost, problems = [], list(report.problems)
 
     def read(rect: TileRect) -> TileSymbols:
@@ -76,7 +77,7 @@ def salvage(data: bytes | memoryview, view: View, settings: DecodeSettings) -> S
     symbols = gather_symbols(plan, weights, read)
     if len(lost) == sum(1 for _ in plan.tiles()):
         raise DamagedError(f"nothing can be saved: {problems[0]}")
-    pixels = render(symbols, plan, weights, settings)
+    pixels = render(symbols, plan, weights, settings, grain)
     for rect in lost:
         _hatch(pixels, rect, plan)
     return Salvaged(

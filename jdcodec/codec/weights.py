@@ -22,6 +22,7 @@ from jdcodec.atomic import atomic_output
 from jdcodec.entropy import EntropyTables
 from jdcodec.errors import ModelError
 from jdcodec.model.config import ModelConfig
+from jdcodec.model.shapes import network_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -111,20 +112,29 @@ def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray
     return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
 
+def check_network(weights: Weights) -> None:
+    """Raise ModelError unless the arrays are those of a network of the sizes that the file says it has."""
+    wanted = network_shapes(weights.config)
+    found = {name: array.shape for name, array in weights.network.items()}
+    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if wrong:
+        raise ModelError(
+            f"{weights.path}: the weights do not fit the network: {wrong[0]} has shape "
+            f"{found.get(wrong[0], 'none')} and should have {wanted.get(wrong[0], 'none')}"
+        )
+
+
 def build_network(weights: Weights, device: torch.device) -> JointCodec:
     """The network of a weights file in float32 on a device, ready for inference."""
     import torch
 
     from jdcodec.model.network import JointCodec
 
+    check_network(weights)
     state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.network.items()}
     # Not on the meta device: its first use imports a second of compiler machinery.
     network = JointCodec(weights.config)
-    try:
-        network.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ModelError(f"{weights.path}: the weights do not fit the network: {reason}") from error
+    network.load_state_dict(state, assign=True)
     return network.requires_grad_(False).eval().channels_last(device)
 
 

@@ -33,6 +33,9 @@ _LARGEST_HALF_WIDTH = 4096
 #: Fractional bits of the scale index's affine map.
 AFFINE_BITS = 16
 
+#: Scale indices worked on at a time, so that they stay in the cache.
+_CHUNK = 1 << 17
+
 #: Sums of products must stay below this for float32 to hold each exactly.
 _EXACT_FLOAT32 = 2**24
 
@@ -117,8 +120,6 @@ class EntropyTables:
         """
         channels, height, width = z.shape
         flat = z.reshape(channels, -1).astype(np.float32)
-        # float32 is exact here: integers whose partial sums all stay below 2^24 (checked on load).
-        sums = (self.scale_weight.astype(np.float32) @ flat).astype(np.int64)
         anchor, fraction = divmod(quality_step, QUALITY_STEPS)
         following = min(anchor + 1, ANCHORS - 1)
         offset = (
@@ -126,13 +127,21 @@ class EntropyTables:
             + self.quality_offset[following].astype(np.int64) * fraction
         )
         bias = self.scale_bias.astype(np.int64) * QUALITY_STEPS + np.repeat(offset, 16)
-        sums *= self.scale_multiplier.astype(np.int64)[:, None] * QUALITY_STEPS
-        sums += bias[:, None]
-        sums >>= AFFINE_BITS + QUALITY_STEPS.bit_length() - 1
-        np.clip(sums, 0, LEVELS - 1, out=sums)
-        levels = sums.astype(np.uint8)
-        spread = levels.reshape(self.latent_channels, 4, 4, height, width).transpose(0, 3, 1, 4, 2)
-        return np.ascontiguousarray(spread).reshape(self.latent_channels, 4 * height, 4 * width)
+        multiplier = self.scale_multiplier.astype(np.int64) * QUALITY_STEPS
+        levels = np.empty((self.latent_channels, height, 4, width, 4), np.uint8)
+        count = max(1, _CHUNK // (16 * flat.shape[1]))
+        for start in range(0, self.latent_channels, count):
+            part = slice(start, min(start + count, self.latent_channels))
+            rows = slice(16 * part.start, 16 * part.stop)
+            # float32 is exact here: integers whose partial sums all stay below 2^24 (checked on load).
+            sums = (self.scale_weight[rows].astype(np.float32) @ flat).astype(np.int64)
+            sums *= multiplier[rows, None]
+            sums += bias[rows, None]
+            sums >>= AFFINE_BITS + QUALITY_STEPS.bit_length() - 1
+            np.clip(sums, 0, LEVELS - 1, out=sums)
+            spread = sums.astype(np.uint8).reshape(-1, 4, 4, height, width)
+            levels[part] = spread.transpose(0, 3, 1, 4, 2)
+        return levels.reshape(self.latent_channels, 4 * height, 4 * width)
 
     def latent_table(self, level: int) -> NDArray[np.int32]:
         """Frequencies −h … h, escape of a level in 1 … 63."""
