@@ -6,18 +6,22 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from jdcodec.inference.interface import Inference
+    from jdcodec.inference.on_openvino import OpenVinoInference
+    from jdcodec.inference.on_torch import TorchInference
     from jdcodec.model.config import ModelConfig
     from jdcodec.model.network import JointCodec
 
 PictureMaker = Callable[..., NDArray[np.uint8]]
 NetworkMaker = Callable[[str], "JointCodec"]
+Starter = Callable[["JointCodec", float], "Inference"]
 
 
 def _make_picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -81,6 +85,36 @@ def make_network() -> NetworkMaker:
         return network.requires_grad_(False).eval().channels_last()
 
     return make
+
+
+@lru_cache
+def _openvino_network(network: JointCodec, bf16: bool) -> Any:
+    from jdcodec.inference.on_openvino import Network
+
+    arrays = {name: tensor.contiguous().numpy() for name, tensor in network.state_dict().items()}
+    return Network(network.config, arrays, bf16=bf16)
+
+
+def start_on_openvino(network: JointCodec, t: float, *, bf16: bool = False) -> OpenVinoInference:
+    """A network at position t of the quality scale; its compiled graphs stay warm between tests."""
+    from jdcodec.inference.on_openvino import OpenVinoInference
+
+    return OpenVinoInference(_openvino_network(network, bf16), t)
+
+
+def start_on_torch(network: JointCodec, t: float, *, bf16: bool = False) -> TorchInference:
+    """The same with torch on the CPU."""
+    import torch
+
+    from jdcodec.inference.on_torch import TorchInference
+
+    return TorchInference(network, t, torch.bfloat16 if bf16 else torch.float32)
+
+
+@pytest.fixture(scope="session", params=["openvino", "torch"])
+def start(request: pytest.FixtureRequest) -> Starter:
+    """A function of (network, t) that starts it on the CPU in float32: with OpenVINO, and with torch."""
+    return start_on_openvino if request.param == "openvino" else start_on_torch
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,9 @@ def usable_cores() -> int:
 class Network:
     """A network from a weights file with its compiled graphs, kept warm between photos."""
 
+    #: Graphs compiled so far by all networks: a call during which it rises was not a warm one.
+    compilations = 0
+
     def __init__(self, config: ModelConfig, arrays: Mapping[str, NDArray[Any]], *, bf16: bool) -> None:
         self.config = config
         self.arrays = arrays
@@ -96,6 +99,7 @@ class _Compiled:
                     "NUM_STREAMS": 1,  # a second one would have its own memory and be no faster
                 }
                 self._model = core().compile_model(build(), "CPU", settings)
+                Network.compilations += 1
 
     def __call__(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Outputs for inputs, all without the batch axis."""

@@ -13,6 +13,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,7 +63,18 @@ def prepare(photographs: Path, work: Path, denoiser: Path | None, crop: int, dev
         write_index(*pairs, work / "denoised-index", crop=crop, force=True)
 
 
-def run(recipe: Recipe, work: Path, minutes: float, device: str, threads: int | None) -> Path:
+@dataclass(frozen=True)
+class Budget:
+    """What each strategy gets: so many steps, or minutes where `steps` is None, from the same weights."""
+
+    minutes: float
+    steps: int | None = None
+    start_from: tuple[Path, ...] = ()
+    device: str = "cpu"
+    threads: int | None = None
+
+
+def run(recipe: Recipe, work: Path, budget: Budget) -> Path:
     """Train by one recipe on what `prepare` made, or go on with it; returns the checkpoint."""
     index = work / ("denoised-index" if recipe.targets == "denoised" else "train-index")
     folder = work / "runs" / recipe.name
@@ -70,10 +82,12 @@ def run(recipe: Recipe, work: Path, minutes: float, device: str, threads: int | 
     options = RunOptions(
         run=folder,
         data=DataOptions(work / "train", index if recipe.source == "pairs" else None),
-        minutes=minutes,
+        minutes=budget.minutes,
+        steps=budget.steps,
         resume=checkpoint if checkpoint.exists() else None,
-        device=device,
-        threads=threads,
+        start_from=budget.start_from,
+        device=budget.device,
+        threads=budget.threads,
     )
     return train(recipe, options, _tell)
 
@@ -102,6 +116,10 @@ def compare(
     photographs: Annotated[Path, typer.Argument(help="Folder of clean photographs, ten or more.")],
     work: Annotated[Path, typer.Option(help="Folder for data and runs.")] = Path("comparison"),
     minutes: Annotated[float, typer.Option(min=0.01, help="Budget of each strategy.")] = 60.0,
+    steps: Annotated[int | None, typer.Option(min=1, help="A budget in steps instead.")] = None,
+    start_from: Annotated[
+        list[Path] | None, typer.Option(help="Checkpoint or weights that all begin with; repeatable.")
+    ] = None,
     strategies: Annotated[str, typer.Option(help="Recipes, with commas.")] = ",".join(STRATEGIES),
     denoiser: Annotated[
         Path | None,
@@ -126,13 +144,14 @@ def compare(
         recipes = [recipe for recipe in recipes if recipe.targets != "denoised"]
         typer.echo("jdc-ud is left out: it needs --denoiser", err=True)
     prepare(photographs, work, denoiser, crop, device)
-    results, steps = {}, {}
+    budget = Budget(minutes, steps, tuple(start_from or ()), device, threads)
+    results, counts = {}, {}
     for recipe in recipes:
         typer.echo(f"training {recipe.name}", err=True)
-        checkpoint = run(recipe, work, minutes, device, threads)
+        checkpoint = run(recipe, work, budget)
         results[recipe.name] = measure(recipe, checkpoint, work, device)
-        steps[recipe.name] = open_checkpoint(checkpoint).progress["step"]
-    text = table(results, steps)
+        counts[recipe.name] = open_checkpoint(checkpoint).progress["step"]
+    text = table(results, counts)
     typer.echo(text, nl=False)
     if output is not None:
         with atomic_output(output, force=False) as file:

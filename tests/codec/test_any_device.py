@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from conftest import PictureMaker
 from numpy.typing import NDArray
-from torch import Tensor
 
+from jdcodec.codec import runtime
 from jdcodec.codec.decoder import DecodeSettings, decode_bytes, decode_symbols
 from jdcodec.codec.encoder import EncodeSettings, encode_photo
 from jdcodec.codec.symbols import Symbols
 from jdcodec.codec.weights import load_weights
 from jdcodec.container import parse
 from jdcodec.errors import ModelError
-from jdcodec.model.entropy_model import EntropyModel
+from jdcodec.inference import on_openvino
+from jdcodec.inference.interface import Floats
+from jdcodec.inference.on_openvino import OpenVinoInference, has_fast_bf16
 from jdcodec.photo import from_array
 
+#: What runs the networks. "cpu" is OpenVINO.
+DEVICES = ("cpu", "torch-cpu")
 
-@pytest.fixture(scope="module", params=["fp32", "bf16"])
+
+@pytest.fixture(
+    scope="module", params=[(device, precision) for device in DEVICES for precision in ("fp32", "bf16")]
+)
 def data(request: pytest.FixtureRequest, tiny_model: Path, make_picture: PictureMaker) -> bytes:
-    settings = EncodeSettings(quality=7, model=str(tiny_model), tile_size=64, precision=request.param)
+    device, precision = request.param
+    settings = EncodeSettings(
+        quality=7, model=str(tiny_model), tile_size=64, device=device, precision=precision
+    )
     return encode_photo(from_array(make_picture(128, 192)), settings)
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 def parsed(data: bytes, model: Path) -> Symbols:
     return decode_symbols(parse(data), load_weights(model.resolve()))
 
 
-def pixels(data: bytes, model: Path, precision: str = "fp32") -> NDArray[np.float32]:
-    settings = DecodeSettings(dtype="float32", precision=precision, models=(str(model),))
+def pixels(data: bytes, model: Path, precision: str = "fp32", device: str = "cpu") -> NDArray[np.float32]:
+    settings = DecodeSettings(dtype="float32", device=device, precision=precision, models=(str(model),))
     return decode_bytes(data, settings)
 
 
@@ -50,17 +52,42 @@ def assert_same(a: Symbols, b: Symbols) -> None:
     np.testing.assert_array_equal(a.y, b.y)
 
 
-def test_precisions_decode_alike(data: bytes, tiny_model: Path) -> None:
-    difference = np.abs(pixels(data, tiny_model, "fp32") - pixels(data, tiny_model, "bf16"))
+@pytest.mark.parametrize("device", DEVICES)
+def test_precisions_decode_alike(data: bytes, tiny_model: Path, device: str) -> None:
+    difference = np.abs(pixels(data, tiny_model, "fp32", device) - pixels(data, tiny_model, "bf16", device))
     assert difference.mean() < 0.5 / 255
-    assert 0 < difference.max() < 8 / 255
+    assert difference.max() < 8 / 255
+    if device == "torch-cpu" or has_fast_bf16():  # OpenVINO takes bf16 as a hint
+        assert difference.max() > 0
 
 
-def test_two_threads(data: bytes, tiny_model: Path, two_threads: None) -> None:
-    on_two = parsed(data, tiny_model), pixels(data, tiny_model)
-    torch.set_num_threads(1)
-    assert_same(on_two[0], parsed(data, tiny_model))
-    np.testing.assert_allclose(on_two[1], pixels(data, tiny_model), atol=0.5 / 255)
+def test_runtimes_decode_alike(data: bytes, tiny_model: Path) -> None:
+    difference = np.abs(pixels(data, tiny_model) - pixels(data, tiny_model, device="torch-cpu"))
+    assert 0 < difference.max() < 0.1 / 255
+
+
+def test_two_threads(data: bytes, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for count in (1, 2):
+        monkeypatch.setattr(runtime, "_networks", {})
+        monkeypatch.setattr(on_openvino, "usable_cores", lambda count=count: count)
+        found.append((parsed(data, tiny_model), pixels(data, tiny_model)))
+        assert threads_in_use() == {min(count, available_cores())}
+    if available_cores() < 2:
+        pytest.skip("this process may use one processor only")
+    (symbols, on_one), (symbols_on_two, on_two) = found
+    assert_same(symbols, symbols_on_two)
+    np.testing.assert_allclose(on_one, on_two, atol=0.5 / 255)
+
+
+def threads_in_use() -> set[int]:
+    """On how many threads each graph runs that has been compiled."""
+    (network,) = runtime._networks.values()
+    return {graph._model.get_property("INFERENCE_NUM_THREADS") for graph in network._compiled.values()}
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def test_scale_sums_in_float64(data: bytes, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,14 +101,15 @@ def test_means_that_drift_do_not_upset_the_parse(
 ) -> None:
     """Codecs whose means choose the tables lose all that follows at the first mean that is off."""
     expected, undisturbed = parsed(data, tiny_model), pixels(data, tiny_model)
-    original = EntropyModel.features
-    generator = torch.Generator().manual_seed(0)
+    original = OpenVinoInference.means_of_anchors
+    generator = np.random.default_rng(0)
 
-    def disturbed(self: EntropyModel, z_hat: Tensor) -> Tensor:
-        features = original(self, z_hat)
-        return features + 1e-3 * torch.randn(features.shape, generator=generator)
+    def disturbed(self: OpenVinoInference, z: NDArray[np.int8]) -> tuple[Any, Floats]:
+        features, means = original(self, z)
+        drift = 1e-3 * generator.standard_normal(means.shape, np.float32)
+        return features, means + drift
 
-    monkeypatch.setattr(EntropyModel, "features", disturbed)
+    monkeypatch.setattr(OpenVinoInference, "means_of_anchors", disturbed)
     assert_same(parsed(data, tiny_model), expected)
     difference = np.abs(pixels(data, tiny_model) - undisturbed)
     assert 0 < difference.max() < 2 / 255

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import NetworkMaker, PictureMaker
 
 import jdcodec
 from jdcodec.codec import weights as weights_module
-from jdcodec.codec.weights import find_model, load_weights, save_weights, shipped_models
+from jdcodec.codec.weights import build_network, find_model, load_weights, save_weights, shipped_models
 from jdcodec.container import parse
 from jdcodec.errors import ModelError
 
@@ -68,10 +69,6 @@ def test_shipped_models_are_found_by_id(
 
 
 def test_the_network_of_a_model_is_the_one_exported(tiny_model: Path, make_network: NetworkMaker) -> None:
-    import torch
-
-    from jdcodec.codec.weights import build_network
-
     built = build_network(find_model(str(tiny_model)), torch.device("cpu")).state_dict()
     exported = make_network("fast").state_dict()
     assert built.keys() == exported.keys()

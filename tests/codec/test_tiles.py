@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from conftest import NetworkMaker, PictureMaker
+from conftest import NetworkMaker, PictureMaker, Starter, start_on_openvino
 
 from jdcodec.codec.decoder import DecodeSettings, decode_bytes, decode_symbols
 from jdcodec.codec.encoder import EncodeSettings, encode_photo
-from jdcodec.codec.symbols import Symbols, picture_to_symbols, symbols_to_picture
+from jdcodec.codec.runtime import start_inference
+from jdcodec.codec.symbols import Symbols, latents_to_symbols, picture_to_latents, symbols_to_picture
 from jdcodec.codec.weights import load_weights
 from jdcodec.container import parse
 from jdcodec.errors import JdcError
-from jdcodec.model.inference import Inference
+from jdcodec.inference.interface import Inference
 from jdcodec.photo import from_array
 
 
@@ -40,32 +44,52 @@ def test_decoded_symbols_are_those_that_were_encoded(tiny_model: Path, make_pict
     settings = EncodeSettings(model=str(tiny_model), tile_size=64, precision="fp32", device="cpu", denoise=1)
     weights = load_weights(tiny_model.resolve())
     file = parse(encode_photo(photo, settings))
-    from jdcodec.codec.runtime import start_inference
-
     inference = start_inference(weights, settings.quality, device="cpu", precision="fp32")
-    expected = picture_to_symbols(
-        photo.pixels, inference, weights.tables, strength=1, quality_step=file.header.quality_code
-    )
+    y = picture_to_latents(photo.pixels, inference, strength=1)
+    expected = latents_to_symbols(y, inference, weights.tables, quality_step=file.header.quality_code)
     decoded = decode_symbols(file, weights)
     np.testing.assert_array_equal(decoded.z, expected.z)
     np.testing.assert_array_equal(decoded.y, expected.y)
     assert len(np.unique(expected.z)) > 8 and len(np.unique(expected.y)) > 8
 
 
+#: Methods of a network that run once for each window.
+BY_WINDOW = ("denoise", "latents", "hyperlatents", "means_of_anchors", "picture")
+
+
+def counted(inference: Inference) -> Counter[str]:
+    """How often each of `BY_WINDOW` is called from now on."""
+    calls: Counter[str] = Counter()
+
+    def counting(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return method(*arguments, **options)
+
+        return call
+
+    for name in BY_WINDOW:
+        setattr(inference, name, counting(name, getattr(inference, name)))
+    return calls
+
+
 @pytest.fixture(scope="module")
 def symbols(make_network: NetworkMaker, make_picture: PictureMaker, tiny_model: Path) -> dict[str, Symbols]:
     """By size of the windows: symbols of a wide picture, and of a tall one, put through the same network."""
     tables = load_weights(tiny_model.resolve()).tables
-    import torch
-
-    inference = Inference(make_network("fast"), 0.7, torch.float32)
+    inference = start_on_openvino(make_network("fast"), 0.7)
+    calls = counted(inference)
     found = {}
     for shape in ((192, 1000), (1000, 192)):
         picture = make_picture(*shape)
-        for name, window_pixels in (("whole", 10**9), ("windows", 110_000)):
-            found[f"{name} {shape}"] = picture_to_symbols(
-                picture, inference, tables, strength=1.0, quality_step=157, window_pixels=window_pixels
+        for name, window_pixels in (("whole", 10**9), ("windows", 70_000)):
+            calls.clear()
+            y = picture_to_latents(picture, inference, strength=1.0, window_pixels=window_pixels)
+            found[f"{name} {shape}"] = latents_to_symbols(
+                y, inference, tables, quality_step=157, window_pixels=window_pixels
             )
+            for method in BY_WINDOW[:4]:
+                assert calls[method] == 1 if name == "whole" else calls[method] >= 2
     return found
 
 
@@ -77,25 +101,20 @@ def test_symbols_do_not_depend_on_the_windows(shape: tuple[int, int], symbols: d
     assert np.mean(whole.y != windows.y) < 1e-3
 
 
-def test_windows_of_the_symbols_are_really_several() -> None:
-    from jdcodec.codec.windows import cover
-
-    assert len(list(cover(192, 1024, align=64, halo=128, budget=110_000))) >= 3
-    assert len(list(cover(12, 64, align=4, halo=8, budget=110_000 // 256))) >= 2
-
-
 @pytest.mark.parametrize("name", ["fast", "best"])
 def test_pixels_do_not_depend_on_the_windows(
-    name: str, make_network: NetworkMaker, tiny_model: Path, symbols: dict[str, Symbols]
+    name: str, make_network: NetworkMaker, start: Starter, symbols: dict[str, Symbols]
 ) -> None:
-    import torch
-
-    inference = Inference(make_network(name), 0.7, torch.float32)
-    whole, windows = (
-        symbols_to_picture(
+    inference = start(make_network(name), 0.7)
+    calls = counted(inference)
+    pixels = {}
+    for window_pixels in (10**9, 300 * 256):
+        calls.clear()
+        pixels[window_pixels] = symbols_to_picture(
             symbols["whole (1000, 192)"], inference, (1000, 190), np.uint8, window_pixels=window_pixels
         ).astype(int)
-        for window_pixels in (10**9, 400 * 256)
-    )
+        for method in ("means_of_anchors", "picture"):
+            assert calls[method] == 1 if window_pixels == 10**9 else calls[method] >= 2
+    whole, windows = pixels.values()
     assert np.abs(whole - windows).max() <= 1
     assert np.mean(whole != windows) < 1e-2

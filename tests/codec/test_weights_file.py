@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 import jdcodec
-from jdcodec.codec.weights import Weights, build_network, load_weights, model_id, save_weights
+from jdcodec.codec.runtime import start_inference
+from jdcodec.codec.weights import Weights, load_weights, model_id, save_weights
 from jdcodec.errors import ModelError
 from jdcodec.model.config import ModelConfig
 
 Network = dict[str, NDArray[Any]]
+
+#: What runs the networks. "cpu" is OpenVINO.
+DEVICES = ("cpu", "torch-cpu")
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +37,13 @@ def path(tmp_path: Path) -> Path:
 
 
 def assert_refused(path: Path, reason: str = "weights") -> None:
-    """Reading or building the network raises ModelError: one line that names the file."""
-    load_weights.cache_clear()
-    with pytest.raises(ModelError, match=reason) as caught:
-        build_network(load_weights(path), torch.device("cpu"))
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    """Reading the file or starting its network raises ModelError: one line that names the file."""
+    for device in DEVICES:
+        load_weights.cache_clear()
+        with pytest.raises(ModelError, match=reason) as caught:
+            start_inference(load_weights(path), 5.0, device=device)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 def test_good_weights_come_back(weights: Weights, path: Path) -> None:
@@ -136,8 +140,9 @@ def test_parameters_that_do_not_fit(case: str, weights: Weights, path: Path) -> 
     OTHER_NETWORKS[case](network)
     save_weights(path, weights.config, network, weights.tables)
     assert_refused(path, "do not fit the network")
-    with pytest.raises(ModelError, match="do not fit the network"):
-        jdcodec.encode(np.zeros((4, 4), np.uint8), model=str(path))
+    for device in DEVICES:
+        with pytest.raises(ModelError, match="do not fit the network"):
+            jdcodec.encode(np.zeros((4, 4), np.uint8), model=str(path), device=device)
 
 
 def test_tables_for_another_width(weights: Weights, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Windows over a grid: their cores tile it exactly, and none is larger than the budget."""
+"""Windows over a grid: their cores tile it exactly, all are of one size, none is larger than the budget."""
 
 from __future__ import annotations
 
@@ -27,18 +27,21 @@ def test_cores_tile_the_grid_within_the_budget(
     height: int, width: int, align: int, halo: int, budget: int
 ) -> None:
     seen = np.zeros((height, width), int)
+    sizes = set()
     smallest = (align + 2 * halo) ** 2
     for window in cover(height, width, align=align, halo=halo, budget=budget):
         seen[window.core] += 1
         assert window.top % align == 0 and window.left % align == 0
         assert window.bottom % align == 0 or window.bottom == height
         assert window.right % align == 0 or window.right == width
-        assert window.outer_top == max(0, window.top - halo)
-        assert window.outer_bottom == min(height, window.bottom + halo)
-        assert window.outer_left == max(0, window.left - halo)
-        assert window.outer_right == min(width, window.right + halo)
+        assert 0 <= window.outer_top <= max(0, window.top - halo)
+        assert min(height, window.bottom + halo) <= window.outer_bottom <= height
+        assert 0 <= window.outer_left <= max(0, window.left - halo)
+        assert min(width, window.right + halo) <= window.outer_right <= width
+        sizes.add((window.outer_bottom - window.outer_top, window.outer_right - window.outer_left))
         assert area(window) <= max(budget, smallest)
     assert (seen == 1).all()
+    assert len(sizes) == 1  # so that what is compiled for one window serves them all
 
 
 @settings(max_examples=50, deadline=None)
@@ -55,6 +58,21 @@ def test_a_grid_within_the_budget_is_one_window() -> None:
     windows = list(cover(100, 80, align=4, halo=8, budget=8000))
     assert [window.core for window in windows] == [(slice(0, 100), slice(0, 80))]
     assert windows[0].outer == windows[0].core
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.integers(1, 90),
+    columns=st.integers(1, 90),
+    of=st.sampled_from(((64, 0, 16), (64, 48, 16), (64, 80, 16), (4, 8, 4))),
+    budget=st.integers(1, 1000),
+)
+def test_windows_hold_whole_sites(rows: int, columns: int, of: tuple[int, int, int], budget: int) -> None:
+    """Windows of pixels begin and end with a latent site, and windows of latents with a hyperlatent site."""
+    align, halo, site = of
+    for window in cover(align * rows, align * columns, align=align, halo=halo, budget=align**2 * budget):
+        for edge in (window.outer_top, window.outer_bottom, window.outer_left, window.outer_right):
+            assert edge % site == 0
 
 
 @pytest.mark.parametrize(("height", "width"), [(4096, 6144), (6144, 4096), (64, 65_536), (65_536, 64)])

@@ -96,6 +96,17 @@ def test_any_type_and_order_of_the_products_gives_the_same(
     np.testing.assert_array_equal(shuffled.scale_indices(z[order], 100), expected)
 
 
+@pytest.mark.parametrize("chunk", [1, 16 * 6 * 3])
+def test_any_number_of_channels_at_a_time_gives_the_same(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One latent channel of the 2 × 3 hyperlatent sites at a time, and three."""
+    tables = make_tables(latent_channels=7)
+    z = np.random.default_rng(0).integers(-127, 128, (tables.hyper_channels, 2, 3)).astype(np.int8)
+    expected = tables.scale_indices(z, 100)
+    assert len(np.unique(expected)) > 8
+    monkeypatch.setattr("jdcodec.entropy.tables._CHUNK", chunk)
+    np.testing.assert_array_equal(tables.scale_indices(z, 100), expected)
+
+
 def test_levels_clamp_at_both_ends() -> None:
     tables = make_tables()
     low = dataclasses.replace(tables, scale_bias=np.full_like(tables.scale_bias, -(2**31)))

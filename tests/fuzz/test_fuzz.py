@@ -11,6 +11,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -24,13 +25,16 @@ from numpy.typing import NDArray
 
 from jdcodec.codec.decoder import DecodeSettings, decode_bytes
 from jdcodec.codec.encoder import EncodeSettings, encode_photo
+from jdcodec.codec.grain import add_grain
 from jdcodec.codec.region import Region, View, decode_view
 from jdcodec.codec.salvage import salvage
 from jdcodec.codec.verify import verify
 from jdcodec.codec.weights import Weights, build_network, load_weights, save_weights
 from jdcodec.container import JdcFile, Limits, Metadata, Reader, parse, scan, serialize
+from jdcodec.container.grain import Grain, pack_grain, unpack_grain
 from jdcodec.entropy import decode_tile
 from jdcodec.errors import JdcError
+from jdcodec.inference.on_openvino import Network, OpenVinoInference
 from jdcodec.photo import from_array
 
 from .mutation import mutated, repaired
@@ -40,6 +44,10 @@ TIME, MEMORY = 5.0, 1 << 30
 
 #: What a caller allows here: the good file has 150 × 100 pixels.
 LIMITS = Limits(max_side=1000, max_pixels=100_000, max_metadata_bytes=1 << 16)
+
+DTYPES = (np.uint8, np.uint16, np.float32)
+
+GRAIN = Grain(9, ((60,) * 8, (30,) * 8, (20,) * 8), (5, -6, 7), (50, 255, 200, 80, 20), (10, 255, 0, 8, 2))
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +83,7 @@ def good(make_picture: PictureMaker, tiny_model: Path) -> bytes:
     """A file of six tiles with all kinds of metadata."""
     options = EncodeSettings(quality=2, model=str(tiny_model), tile_size=64)
     file = parse(encode_photo(from_array(make_picture(100, 150)), options))
-    metadata = Metadata(exif=b"II*\0\x08\0\0\0\0\0", xmp=b"<x/>", icc=bytes(40), grain=b"g")
+    metadata = Metadata(exif=b"II*\0\x08\0\0\0\0\0", xmp=b"<x/>", icc=bytes(40), grain=pack_grain(GRAIN))
     return serialize(JdcFile(file.header, file.tiles, metadata))
 
 
@@ -87,6 +95,11 @@ def settings(tiny_model: Path) -> DecodeSettings:
 @pytest.fixture(scope="module")
 def weights(tiny_model: Path) -> Weights:
     return load_weights(tiny_model)
+
+
+def some_grain(settings: DecodeSettings, random: Random) -> DecodeSettings:
+    """With the grain of the file, or without."""
+    return replace(settings, grain=random.choice((0.0, 0.5, 1.0)))
 
 
 def hostile(good: bytes, random: Random) -> tuple[bytes, bool]:
@@ -141,7 +154,7 @@ def test_decode(good: bytes, settings: DecodeSettings) -> None:
 
     def examine(random: Random) -> None:
         data, repair = hostile(good, random)
-        pixels = decode_bytes(data, settings)
+        pixels = decode_bytes(data, some_grain(settings, random))
         header = parse(data, LIMITS).header
         assert pixels.shape == (header.height, header.width, 3)
         assert repair or data == good
@@ -156,16 +169,38 @@ def test_region(good: bytes, settings: DecodeSettings) -> None:
         data, _ = hostile(good, random)
         region = Region(*(random.choice((0, 1, 10, 64, 100, 2**31)) for _ in range(4)))
         view = View(random.choice((region, whole, None)), random.choice((1, 2, 16)))
-        pixels = decode_view(Reader(io.BytesIO(data), LIMITS), view, settings)
+        pixels = decode_view(Reader(io.BytesIO(data), LIMITS), view, some_grain(settings, random))
         assert pixels.ndim == 3 and pixels.dtype == np.uint8
 
     fuzz("region", examine)
 
 
+def test_grain() -> None:
+    """Payloads of the grain section: refused, or told exactly, and added to any pixels at any place."""
+    payload = pack_grain(GRAIN)
+
+    def examine(random: Random) -> None:
+        data = (
+            mutated(payload, random) if random.random() < 0.8 else b"\1" + random.randbytes(len(payload) - 1)
+        )
+        grain = unpack_grain(data)
+        assert pack_grain(grain) == data
+        shape, dtype = (random.randint(1, 40), random.randint(1, 40), 3), random.choice(DTYPES)
+        largest = 1.0 if dtype is np.float32 else float(np.iinfo(dtype).max)
+        pixels = (np.random.default_rng(random.randrange(100)).random(shape) * largest).astype(dtype)
+        place = {"left": random.choice((0, 1, 65_535)), "top": random.choice((0, 300, 65_535))}
+        amount, scale, gray = random.random(), random.choice((1, 2, 16)), random.random() < 0.2
+        grained = add_grain(pixels, grain, amount, **place, scale=scale, gray=gray)
+        assert grained.shape == shape and grained.dtype == dtype
+        assert np.isfinite(grained).all() and grained.min() >= 0 and grained.max() <= largest
+
+    fuzz("grain", examine)
+
+
 def test_salvage(good: bytes, settings: DecodeSettings) -> None:
     def examine(random: Random) -> None:
         data, repair = hostile(good, random)
-        saved = salvage(data, View(scale=random.choice((1, 16))), settings)
+        saved = salvage(data, View(scale=random.choice((1, 16))), some_grain(settings, random))
         assert repair or data == good or saved.damage
         assert verify(data, LIMITS).intact or saved.problems
 
@@ -202,7 +237,11 @@ def test_weights(weights: Weights, tmp_path: Path) -> None:
         any_tables = SimpleNamespace(to_arrays=lambda: tables)
         any_config = SimpleNamespace(to_dict=lambda: config)
         save_weights(path, any_config, network, any_tables)  # type: ignore[arg-type]
-        build_network(load_weights.__wrapped__(path), torch.device("cpu"))
+        read = load_weights.__wrapped__(path)
+        build_network(read, torch.device("cpu"))
+        inference = OpenVinoInference(Network(read.config, read.network, bf16=False), random.random())
+        if random.random() < 0.1:  # compiling takes longer than all else
+            inference.means_of_anchors(np.zeros((read.config.hyper_channels, 1, 1), np.int8))
 
     fuzz("weights", examine)
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
-from conftest import NetworkMaker
+from conftest import NetworkMaker, start_on_torch
 
+from jdcodec.inference.halo import HYPER_HALO, MEAN_HALO
+from jdcodec.inference.on_torch import TorchInference
 from jdcodec.model.config import CONFIGS
 from jdcodec.model.entropy_model import checkerboard
-from jdcodec.model.inference import HYPER_HALO, MEAN_HALO, Inference
 
 #: Sites or pixels of NaN beyond the halo, on each side.
 BEYOND = 16
 
 
 @pytest.fixture(params=CONFIGS)
-def inference(request: pytest.FixtureRequest, make_network: NetworkMaker) -> Inference:
-    return Inference(make_network(request.param), 0.5, torch.float32)
+def inference(request: pytest.FixtureRequest, make_network: NetworkMaker) -> TorchInference:
+    return start_on_torch(make_network(request.param), 0.5)
 
 
 def island(channels: int, core: int, halo: int, beyond: int = BEYOND) -> torch.Tensor:
@@ -33,24 +35,29 @@ def island(channels: int, core: int, halo: int, beyond: int = BEYOND) -> torch.T
 
 
 def core_of(x: torch.Tensor, core: int) -> torch.Tensor:
-    start = (x.shape[2] - core) // 2
-    return x[:, :, start : start + core, start : start + core]
+    start = (x.shape[-1] - core) // 2
+    return x[..., start : start + core, start : start + core]
 
 
-def latents(inference: Inference, halo: int) -> torch.Tensor:
-    x = island(3, 64, halo, beyond=64)
-    return core_of(inference.latents(inference.denoise(x, 1.0)), 4)
-
-
-def hyperlatents(inference: Inference, halo: int) -> torch.Tensor:
-    y = island(inference.network.config.latent_channels, 4, halo)
+def noise(inference: TorchInference, halo: int) -> torch.Tensor:
+    """As in `denoise`, whose pixels are integers and cannot be NaN."""
     with torch.inference_mode():
-        return core_of(inference.network.entropy.hyperlatents(y, inference.t), 1)
+        return core_of(inference.network.denoiser(island(3, 64, halo, beyond=64)), 64)
 
 
-def decoded_latents(inference: Inference, halo: int) -> torch.Tensor:
+def latents(inference: TorchInference, halo: int) -> torch.Tensor:
+    picture = island(3, 64, halo, beyond=64)[0].half().numpy()
+    return core_of(torch.from_numpy(inference.latents(picture)), 4)
+
+
+def hyperlatents(inference: TorchInference, halo: int) -> torch.Tensor:
+    y = island(inference.config.latent_channels, 4, halo)[0].numpy()
+    return core_of(torch.from_numpy(inference.hyperlatents(y)), 1)
+
+
+def decoded_latents(inference: TorchInference, halo: int) -> torch.Tensor:
     """As `reconstruct_latents`, whose symbols are integers and cannot be NaN."""
-    config, entropy = inference.network.config, inference.network.entropy
+    config, entropy = inference.config, inference.network.entropy
     z = island(config.hyper_channels, 1, halo // 4, beyond=4)
     offset = island(config.latent_channels, 4, halo)
     anchors = checkerboard(offset.shape[2], offset.shape[3], inference.device)
@@ -61,14 +68,17 @@ def decoded_latents(inference: Inference, halo: int) -> torch.Tensor:
         return core_of(torch.where(anchors, decoded, others), 4)
 
 
-def picture(inference: Inference, halo: int) -> torch.Tensor:
-    y_hat = island(inference.network.config.latent_channels, 4, halo)
-    return core_of(inference.picture(y_hat), 64)
+def picture(inference: TorchInference, halo: int) -> torch.Tensor:
+    y_hat = island(inference.config.latent_channels, 4, halo)[0].numpy()
+    pixels = inference.picture(y_hat, np.float32)
+    return core_of(torch.from_numpy(pixels).permute(2, 0, 1), 64)
 
 
 #: How to compute the core, the halo in use, and a halo that is too narrow.
-HALOS: dict[str, tuple[Callable[[Inference, int], torch.Tensor], Callable[[Inference], int], int]] = {
-    "analysis": (latents, lambda inference: inference.analysis_halo, 64),
+HALOS: dict[str, tuple[Callable[[TorchInference, int], torch.Tensor], Callable[[TorchInference], int], int]]
+HALOS = {
+    "denoiser": (noise, lambda inference: inference.denoiser_halo, 32),
+    "analysis": (latents, lambda inference: inference.analysis_halo, 32),
     "hyperlatents": (hyperlatents, lambda inference: HYPER_HALO, 0),
     "means": (decoded_latents, lambda inference: MEAN_HALO, 4),
     "synthesis": (picture, lambda inference: inference.synthesis_halo, 3),
@@ -76,13 +86,13 @@ HALOS: dict[str, tuple[Callable[[Inference, int], torch.Tensor], Callable[[Infer
 
 
 @pytest.mark.parametrize("part", HALOS)
-def test_wide_enough(part: str, inference: Inference) -> None:
+def test_wide_enough(part: str, inference: TorchInference) -> None:
     compute, halo, _ = HALOS[part]
     assert torch.isfinite(compute(inference, halo(inference))).all()
 
 
 @pytest.mark.parametrize("part", HALOS)
-def test_one_that_is_too_narrow_is_seen(part: str, inference: Inference) -> None:
+def test_one_that_is_too_narrow_is_seen(part: str, inference: TorchInference) -> None:
     compute, halo, narrow = HALOS[part]
     assert narrow < halo(inference)
     assert not torch.isfinite(compute(inference, narrow)).all()

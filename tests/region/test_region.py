@@ -11,7 +11,7 @@ from conftest import PictureMaker
 from jdcodec.codec.region import Region, View, decode_view
 from jdcodec.codec.weights import find_model_by_id
 from jdcodec.errors import JdcError
-from jdcodec.model.inference import MEAN_HALO, synthesis_halo
+from jdcodec.inference.halo import MEAN_HALO, synthesis_halo
 
 from .conftest import HEIGHT, TILE, WIDTH, Coded, code
 
@@ -43,7 +43,7 @@ def test_equals_the_crop_of_the_whole(coded: Coded, region: Region) -> None:
 
 def test_needs_the_reach_of_synthesis(coded: Coded, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it the same comparison fails: the network at hand does look that far."""
-    monkeypatch.setattr("jdcodec.model.inference.synthesis_halo", lambda config: 0)
+    monkeypatch.setattr("jdcodec.inference.halo.synthesis_halo", lambda config: 0)
     assert levels_apart(coded, Region(256, 256, 64, 64)) > 1
 
 

@@ -1,7 +1,7 @@
 """The `jdc` command in processes of its own, to be killed, starved and raced.
 
-Each is forked from a server that has imported torch already, so that it starts in milliseconds. All else is
-as in a process started from the shell: its own standard streams, signals, limits and exit status.
+Each is forked from a server that has imported OpenVINO already, so that it starts in milliseconds. All else
+is as in a process started from the shell: its own standard streams, signals, limits and exit status.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATIENCE = 3600 if "JDC_SOAK" in os.environ else 90
 Prepare = Callable[[], None]
 
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["torch", "torch.nn.functional", "jdcodec.cli", "pytest", "PIL.Image"])
+_server.set_forkserver_preload(["jdcodec.inference.on_openvino", "jdcodec.cli", "pytest", "PIL.Image"])
 
 
 class Jdc:
@@ -63,11 +63,9 @@ class Jdc:
 
 
 def _run(arguments: list[str], log: str, prepare: Prepare | None) -> None:
-    import torch
-
     from jdcodec.cli import main
 
-    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)

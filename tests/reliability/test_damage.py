@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,16 @@ import pytest
 from conftest import PictureMaker
 from numpy.typing import NDArray
 
-from jdcodec.codec.decoder import DecodeSettings, decode_symbols
+from jdcodec.codec.decoder import DecodeSettings, decode_bytes, decode_symbols
 from jdcodec.codec.encoder import EncodeSettings, encode_photo
-from jdcodec.codec.region import Plan, View
+from jdcodec.codec.region import Plan, View, decode_view
 from jdcodec.codec.salvage import salvage
 from jdcodec.codec.symbols import Symbols
 from jdcodec.codec.verify import verify, verify_symbols
 from jdcodec.codec.weights import Weights, find_model
-from jdcodec.container import Metadata, parse, serialize
+from jdcodec.container import Metadata, Reader, parse, serialize
 from jdcodec.container.contents import JdcFile
+from jdcodec.container.grain import Grain, pack_grain
 from jdcodec.errors import JdcError
 from jdcodec.photo import from_array
 
@@ -29,13 +32,18 @@ TILES = 3
 #: Salvage decodes symbols, which takes milliseconds: the usual tests try every fourth place, `make soak` all.
 STRIDE = 1 if soak_count(0) else 4
 
+GRAIN = Grain(
+    9, ((60,) * 8, (30,) * 8, (20,) * 8), (5, -6, 7), (50, 255, 200, 80, 20), (10, 255, 200, 80, 20)
+)
+
 
 @pytest.fixture(scope="module")
 def data(make_picture: PictureMaker, tiny_model: Path) -> bytes:
-    """Three tiles in a row, and two sections of metadata before them."""
+    """Three tiles in a row, and three sections of metadata before them, one of them grain."""
     options = EncodeSettings(quality=1, model=str(tiny_model), tile_size=64)
     file = parse(encode_photo(from_array(make_picture(64, 64 * TILES)), options))
-    return serialize(JdcFile(file.header, file.tiles, Metadata(exif=b"II*\0\x08\0\0\0\0\0", xmp=b"<x/>")))
+    metadata = Metadata(exif=b"II*\0\x08\0\0\0\0\0", xmp=b"<x/>", grain=pack_grain(GRAIN))
+    return serialize(JdcFile(file.header, file.tiles, metadata))
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +55,15 @@ class Saved:
     """Symbols as `salvage` hands them to the network, which is left out here."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
-        self._settings = DecodeSettings(models=(str(model),))
+        self._settings = DecodeSettings(models=(str(model),), grain=1.0)
         self._symbols: Symbols | None = None
         monkeypatch.setattr("jdcodec.codec.salvage.render", self._render)
 
     def _render(
-        self, symbols: Symbols, plan: Plan, weights: Weights, settings: DecodeSettings
+        self, symbols: Symbols, plan: Plan, weights: Weights, settings: DecodeSettings, grain: Grain | None
     ) -> NDArray[np.uint8]:
+        # Grain is left out where it is damaged, and is never another one.
+        assert grain in (None, GRAIN)
         self._symbols = symbols
         return np.zeros((*plan.pixels.size, 3), np.uint8)
 
@@ -123,3 +133,46 @@ def test_truncations(data: bytes, right: Symbols, tiny_model: Path, monkeypatch:
 def test_verify_symbols_needs_no_network(data: bytes, tiny_model: Path) -> None:
     verdict = verify_symbols(data, models=(str(tiny_model),))
     assert verdict.intact and verdict.tile_count == TILES and str(verdict) == ""
+
+
+class TestGrainSection:
+    """Damage within it: never other pixels than the right ones, whether grain is wanted or not."""
+
+    @pytest.fixture
+    def settings(self, tiny_model: Path) -> DecodeSettings:
+        return DecodeSettings(models=(str(tiny_model),), device="cpu", precision="fp32")
+
+    @pytest.fixture
+    def place(self, data: bytes) -> range:
+        """The bytes of the section, from its type to its checksum."""
+        start = data.index(b"grai")
+        return range(start, start + 12 + len(pack_grain(GRAIN)))
+
+    def test_flips_and_cuts_are_refused_with_and_without_grain(
+        self, data: bytes, settings: DecodeSettings, place: range
+    ) -> None:
+        damaged = [flipped(data, index, bit) for index in place for bit in range(8)]
+        damaged += [data[:index] for index in place]
+        # A section left out or moved is one that the file does not have, or a cut.
+        damaged += [data[: place.start] + data[index:] for index in place[1:]]
+        for grain in (0.0, 1.0):
+            wanted = replace(settings, grain=grain)
+            for bad in damaged:
+                with pytest.raises(JdcError):
+                    decode_bytes(bad, wanted)
+                with pytest.raises(JdcError):
+                    decode_view(Reader(io.BytesIO(bad)), View(scale=16), wanted)
+
+    def test_salvage_leaves_a_damaged_one_out(
+        self, data: bytes, settings: DecodeSettings, place: range
+    ) -> None:
+        """Pixels are then those of the file without grain."""
+        plain, grained = (decode_bytes(data, replace(settings, grain=grain)) for grain in (0.0, 1.0))
+        assert (plain != grained).any()
+        for index in place[:: 7 if STRIDE > 1 else 1]:
+            saved = salvage(flipped(data, index, index % 8), View(), replace(settings, grain=1.0))
+            assert saved.damage and not saved.lost
+            np.testing.assert_allclose(saved.pixels.astype(int), plain, atol=1)
+        np.testing.assert_allclose(
+            salvage(data, View(), replace(settings, grain=1.0)).pixels.astype(int), grained, atol=2
+        )

@@ -92,7 +92,7 @@ def test_kill_at_any_moment(place: Place, photo: Path, tiny_model: Path) -> None
 
 
 def test_interrupts_during_the_start_end_it(place: Place, photo: Path) -> None:
-    """A process from the shell, as it imports torch beside the reading of the photo."""
+    """A process from the shell, as it imports OpenVINO beside the reading of the photo."""
     script = "from jdcodec.cli import main; main()"
     for seconds in (0.15, 0.3, 0.45, 0.6, 0.8):
         words = ["encode", photo, "-o", place.out / "a.jdc", "--model", place.model]
