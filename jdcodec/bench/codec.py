@@ -26,7 +26,8 @@ class Cost:
     """Wall-clock seconds of one call, and its peak memory in bytes where that could be measured.
 
     For a program both are of the whole process, start-up and reading of its input included. For a library
-    they are of the call alone, in a warm process: memory is by how much the process's peak grew.
+    they are of the call alone, in a warm process: memory is by how much the process's peak grew. What a
+    library keeps between calls, such as loaded weights and compiled networks, is in neither.
     """
 
     seconds: float
@@ -73,7 +74,7 @@ class Scale:
 
 
 class Codec(Protocol):
-    """A codec under test; see `libraries`, `programs`, `ours` and `denoisers` for those there are."""
+    """A codec under test: those of `libraries`, `programs`, `ours`, `reference` and `denoisers`."""
 
     @property
     def name(self) -> str:

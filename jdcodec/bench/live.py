@@ -8,7 +8,7 @@ from statistics import fmean
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from .curves import Delta
 from .results import Point
@@ -30,7 +30,7 @@ def watch(
 
 
 def _progress(seen: dict[str, list[Point]], entrants: Sequence[Entrant], pictures: int) -> Table:
-    table = Table("codec", "done", "failed", "mean bpp", "mean PSNR", "encode s", box=None)
+    table = Table(_name_column(), "done", "failed", "mean bpp", "mean PSNR", "encode s", box=None)
     for entrant in entrants:
         points = seen[entrant.codec.name]
         good = [p for p in points if not p.error]
@@ -44,6 +44,11 @@ def _progress(seen: dict[str, list[Point]], entrants: Sequence[Entrant], picture
             ),
         )
     return table
+
+
+def _name_column() -> Column:
+    """Names of checkpoints are long and differ at their end, so that they are broken and not cut."""
+    return Column("codec", overflow="fold", min_width=16)
 
 
 def show_absent(absent: Sequence[Absent], console: Console) -> None:
@@ -71,7 +76,7 @@ def _verdict(group: GroupSummary) -> Table:
     peaks = group.peaks["psnr"]
     ours = escape(first)
     table = Table(
-        "codec",
+        _name_column(),
         f"bits {ours} needs",
         f"PSNR of {ours}",
         "overlap",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,16 +57,18 @@ def ours(name: str = "jdc", *, model: str = "fast", denoise: float = 1.0, device
         encode=encode,
         decode=decode,
         describe=lambda quality: f"jdcodec.encode(image, quality={quality:g}, {options})",
+        compiled=_graphs_compiled,
     )
 
 
 def our_denoiser(model: str = "fast", device: str = "auto") -> Denoiser:
-    """jdc's own blind denoiser alone, at full strength, without the codec behind it: "unet" before a `+`."""
+    """jdc's own blind denoiser, the stem of its encoder, alone and at full strength: "stem" before a `+`."""
     return Denoiser(
-        name="unet",
+        name="stem",
         title=f"jdc's denoiser ({Path(model).stem})",
         load=lambda: _version(model),
         denoise=lambda pixels: _denoise(pixels, model, device),
+        compiled=_graphs_compiled,
     )
 
 
@@ -88,6 +91,12 @@ def _version(model: str) -> str:
     except ModelError as error:
         raise Unavailable(f"jdc: {error}") from error
     return f"jdcodec {jdcodec.__version__}, model {identity[:12]}"
+
+
+def _graphs_compiled() -> int:
+    """Graphs that OpenVINO has compiled so far: some for each size of picture and quality."""
+    module = sys.modules.get("jdcodec.inference.on_openvino")
+    return module.Network.compilations if module else 0
 
 
 def _denoise(pixels: Pixels, model: str, device: str) -> Pixels:

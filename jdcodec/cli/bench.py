@@ -23,8 +23,10 @@ def bench(
         str,
         typer.Option(
             help="Codecs to compare with, separated by commas. Libraries: jpeg, webp, avif, jxl, heic, jp2. "
-            "Programs: cjpeg, gm, cjxl, avifenc, cwebp, heif-enc, opj_compress, bpg. Denoise first: nlm+jxl, "
-            "bm3d+avif, unet+bpg. Another jdc: jdc:best, jdc@0 (no denoising)."
+            "Programs: cjpeg, gm, cjxl, avifenc, cwebp, heif-enc, opj_compress, bpg. Another jdc: jdc:best, "
+            "jdc@0 (no denoising). A paper's codec, trained by jdc train --arch: ref:CHECKPOINT, or "
+            "'ref:runs/manypriors-*' for a curve of several. Denoise first: nlm+jxl, bm3d+avif, stem+bpg "
+            "(the denoiser of jdc's encoder), denoiser:CHECKPOINT+jxl (a trained one: unet, dncnn …)."
         ),
     ] = "jpeg,webp,avif,jxl",
     out: Annotated[
@@ -40,7 +42,7 @@ def bench(
         float, typer.Option(min=0, max=1, help="jdc's strength of denoising.", rich_help_panel=_SOURCES)
     ] = 1.0,
     device: Annotated[
-        str, typer.Option(help="Device of jdc's networks: auto, cpu, cuda.", rich_help_panel=_SOURCES)
+        str, typer.Option(help="Device of the networks: auto, cpu, cuda.", rich_help_panel=_SOURCES)
     ] = "auto",
     noise: Annotated[
         str | None,

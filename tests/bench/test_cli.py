@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,10 @@ def test_every_option(asked: list[BenchSettings]) -> None:
 def test_bad_usage_is_exit_status_2(asked: list[BenchSettings], words: str) -> None:
     assert invoke(*words.split()).exit_code == 2
     assert asked == []
+
+
+def test_help_names_checkpoints_and_says_what_each_denoiser_is(asked: list[BenchSettings]) -> None:
+    said = " ".join(re.sub(r"[│\n]", " ", invoke("--help").output).split())
+    for words in ("ref:CHECKPOINT", "denoiser:CHECKPOINT+jxl", "stem+bpg (the denoiser of jdc's encoder)"):
+        assert words in said, said
+    assert "unet+" not in said

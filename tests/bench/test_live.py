@@ -52,3 +52,14 @@ def test_differences_for_people() -> None:
     assert shown(Delta(-31.24, 1.0), "%", 1) == "−31.2 %"
     assert shown(Delta(0.4, 1.0), "dB", 2) == "+0.40 dB"
     assert shown(Delta(None, 0.0, "no overlap"), "%", 1) == "no overlap"
+
+
+def test_long_names_of_checkpoints_are_whole_on_a_narrow_terminal() -> None:
+    stream = io.StringIO()
+    screen = Console(file=stream, force_terminal=False, width=80, color_system=None)
+    names = [f"ref:runs/manypriors-{last}/checkpoint.safetensors" for last in ("low", "high")]
+    codecs = ("jdc", *names)
+    points = [point("p", name, q) for name in codecs for q in QUALITIES]
+    show_verdict([summary(points, "p", codecs)], points, screen)
+    first_column = "".join(line[:18].strip() for line in stream.getvalue().splitlines())
+    assert all(name in first_column for name in names), stream.getvalue()

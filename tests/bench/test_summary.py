@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def point(image: str, codec: str, quality: float, **values: object) -> Point:
     return Point(image, codec, quality, "d", "1", "", **{**usual, **values})  # type: ignore[arg-type]
 
 
-def summary(points: list[Point], images: str = "pqrs", codecs: str = "ab") -> GroupSummary:
+def summary(points: list[Point], images: str = "pqrs", codecs: Sequence[str] = "ab") -> GroupSummary:
     pictures = PictureSet("set", "clean", tuple(sample(name) for name in images))
     ready = [Entrant(quantiser(name), "1", QUALITIES) for name in codecs]
     return summarise(pictures, ready, points)[0]
