@@ -1,0 +1,129 @@
+"""Put measured results where readers look for them: tables into README, model card and benchmarks.md.
+
+    python docs/results/publish.py kodak=bench-kodak polyu=bench-polyu renoir=bench-renoir --anchors FILE
+
+Each folder is one that `jdc bench` wrote; its curves are copied beside this file. A table replaces what stands
+between `<!-- results: NAME -->` and `<!-- /results: NAME -->`. The curve of BPG, whose encoder may not be at
+hand, is taken from the anchors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from jdcodec.bench.curves import Curve, bd_rate, rate_at
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = (ROOT / "README.md", ROOT / "weights" / "fast.md", ROOT / "docs" / "benchmarks.md")
+
+TITLES = {
+    "jpeg": "JPEG 4:2:0",
+    "webp": "WebP",
+    "avif": "AVIF 4:4:4",
+    "jxl": "JPEG XL, effort 7",
+    "bpg": "BPG 4:4:4 (x265) †",
+}
+SHORT = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "bpg": "BPG †"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="+", help="NAME=FOLDER")
+    parser.add_argument(
+        "--anchors", type=Path, help="JSON with a curve of BPG for each set, as --anchors has it."
+    )
+    arguments = parser.parse_args()
+    measured = json.loads(arguments.anchors.read_text("utf-8"))["measured"] if arguments.anchors else {}
+    tables: dict[str, str] = {}
+    for run in arguments.runs:
+        name, _, folder = run.partition("=")
+        results = json.loads((Path(folder) / "results.json").read_text("utf-8"))
+        curves = dict(results["groups"][0]["curves"])
+        bpg = measured.get(name, {}).get("curves", {}).get("bpg")
+        if bpg:
+            curves["bpg"] = [{"bpp": bpp, "psnr": psnr} for bpp, psnr in zip(bpg["bpp"], bpg["psnr"])]
+        tables |= set_tables(name, curves, is_clean=results["set"]["kind"] == "clean")
+        copy_curves(name, Path(folder))
+    for page in PAGES:
+        page.write_text(filled(page.read_text("utf-8"), tables), "utf-8")
+
+
+def set_tables(name: str, curves: dict[str, list[dict[str, Any]]], *, is_clean: bool) -> dict[str, str]:
+    """Tables by marker: NAME-qualities, and NAME-rivals for what is compared on such a set."""
+    rivals = rate_table(curves) if is_clean else peak_table(curves)
+    return {f"{name}-qualities": quality_table(curves["jdc"]), f"{name}-rivals": rivals}
+
+
+def quality_table(points: list[dict[str, Any]]) -> str:
+    lines = ["| quality | bpp | PSNR, dB | MS-SSIM |", "|---|---|---|---|"]
+    for point in points:
+        quality, bpp, psnr, ms_ssim = (point[key] for key in ("quality", "bpp", "psnr", "ms_ssim"))
+        lines.append(f"| {quality:g} | {bpp:.3f} | {psnr:.2f} | {ms_ssim:.4f} |")
+    return "\n".join(lines)
+
+
+def rate_table(curves: dict[str, list[dict[str, Any]]]) -> str:
+    ours = curve_of(curves["jdc"])
+    rivals = [codec for codec in SHORT if codec in curves]
+    cells = [f"{bd_rate(curve_of(curves[codec]), ours).value:+.0f} %" for codec in rivals]
+    heads = [SHORT[codec] for codec in rivals]
+    return "\n".join(
+        [
+            "| | " + " | ".join(heads) + " |",
+            "|---|" + "---|" * len(heads),
+            "| rate of jdc at equal PSNR | " + " | ".join(cells) + " |",
+        ]
+    )
+
+
+def peak_table(curves: dict[str, list[dict[str, Any]]]) -> str:
+    """Each codec's best point, and the share of its bits at which jdc reaches the same PSNR."""
+    ours = curve_of(curves["jdc"])
+    peaks = sorted(
+        ((curve_of(points).peak(), codec) for codec, points in curves.items()), key=lambda p: -p[0][1]
+    )
+    lines = ["| codec | best PSNR, dB | at bpp | bits jdc needs for that |", "|---|---|---|---|"]
+    for (bpp, psnr), codec in peaks:
+        title = "**jdc**" if codec == "jdc" else TITLES.get(codec, codec)
+        lines.append(
+            f"| {title} | {psnr:.2f} | {bpp:.3f} | {share(ours, bpp, psnr) if codec != 'jdc' else ''} |"
+        )
+    return "\n".join(lines)
+
+
+def share(ours: Curve, bpp: float, psnr: float) -> str:
+    rate = rate_at(ours, psnr)
+    if rate is None:
+        return "not reached"
+    bound = "at most " if psnr < ours.quality[0] else ""
+    return f"{bound}{100 * rate / bpp:.0f} %"
+
+
+def curve_of(points: list[dict[str, Any]]) -> Curve:
+    return Curve.of([point["bpp"] for point in points], [point["psnr"] for point in points])
+
+
+def copy_curves(name: str, folder: Path) -> None:
+    target = Path(__file__).parent
+    shutil.copyfile(folder / "curves.csv", target / f"{name}.csv")
+    for measure, label in (("psnr", "psnr"), ("ms_ssim_db", "ms-ssim")):
+        shutil.copyfile(folder / "plots" / f"{measure}-all.svg", target / f"{name}-{label}.svg")
+
+
+def filled(text: str, tables: dict[str, str]) -> str:
+    for marker, table in tables.items():
+        begin, end = f"<!-- results: {marker} -->", f"<!-- /results: {marker} -->"
+        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+        text = pattern.sub(lambda _, new=f"{begin}\n\n{table}\n\n{end}": new, text)  # type: ignore[misc]
+    return text
+
+
+if __name__ == "__main__":
+    main()
