@@ -2,7 +2,7 @@
 
     python docs/results/publish.py kodak=bench-kodak polyu=bench-polyu renoir=bench-renoir --anchors FILE
 
-Each folder is one that `jdc bench` wrote; its curves are copied beside this file. A table replaces what stands
+Each folder is one that `jdc bench` wrote; its curves are copied beside this file. A table replaces what is
 between `<!-- results: NAME -->` and `<!-- /results: NAME -->`. The curve of BPG, whose encoder may not be at
 hand, is taken from the anchors.
 """

@@ -1,4 +1,4 @@
-"""The arrays that a network of given sizes has, by name, so that a weights file can be checked without torch."""
+"""Names and shapes of a network's arrays, so that a weights file can be checked without torch."""
 
 from __future__ import annotations
 
