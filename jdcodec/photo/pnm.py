@@ -61,7 +61,9 @@ def write_pnm(pixels: Pixels) -> bytes:
     kind = b"P5" if pixels.ndim == 2 else b"P6"
     top = int(np.iinfo(pixels.dtype).max)
     header = b"%s\n%d %d\n%d\n" % (kind, pixels.shape[1], pixels.shape[0], top)
-    return header + pixels.astype(pixels.dtype.newbyteorder(">")).tobytes()
+    samples = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">"))
+    # One copy only: large pictures leave little room for more.
+    return b"".join((header, samples.data))
 
 
 def _number(data: bytes, position: int) -> tuple[int, int]:
