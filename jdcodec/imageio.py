@@ -75,8 +75,8 @@ class JdcPlugin(PluginV3):  # type: ignore[misc]  # imageio has no types
     def write(self, ndimage: Any, **options: Any) -> bytes | None:
         """Code one picture, as `jdcodec.encode` takes it: uint8, uint16 or float32 (0 to 1), sRGB.
 
-        Options: quality, denoise, model and device, as there. Returns the bytes where no file was named.
-        Raises OSError, and then leaves the file as it was.
+        Options: quality, denoise, model, device and effort, as there. Returns the bytes where no file was
+        named. Raises OSError, and then leaves the file as it was.
         """
         import jdcodec
 

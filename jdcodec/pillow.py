@@ -73,18 +73,19 @@ def _accept(prefix: bytes) -> bool:
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Write what `jdcodec.encode` makes of an image.
 
-    Options of `Image.save`: quality, denoise, model and device as there; exif, xmp and icc_profile.
+    Options of `Image.save`: quality, denoise, model, device and effort as there; exif, xmp and icc_profile.
     """
     import jdcodec
 
     options: dict[str, Any] = dict(getattr(image, "encoderinfo", {}))
-    names = ("exif", "xmp", "icc_profile")
-    blocks: dict[Any, Any] = {name: options[name] for name in names if options.get(name)}
+    kinds = ("exif", "xmp", "icc_profile")
+    blocks: dict[Any, Any] = {kind: options[kind] for kind in kinds if options.get(kind)}
     if isinstance(blocks.get("exif"), Image.Exif):
         blocks["exif"] = blocks["exif"].tobytes()
     source = image.copy()
     source.info = {**image.info, **blocks}
-    settings = {name: options[name] for name in ("quality", "denoise", "model", "device") if name in options}
+    names = ("quality", "denoise", "model", "device", "effort")
+    settings = {name: options[name] for name in names if name in options}
     try:
         file.write(jdcodec.encode(source, **settings))
     except JdcError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -64,6 +65,7 @@ def _root(
 def main() -> None:
     """Run the command line. Exit status 0: done; 1: the input or the data; 2: usage; 130: interrupted."""
     signal.signal(signal.SIGTERM, _end)
+    _print_any_name()
     try:
         app()
         status = 0
@@ -82,9 +84,25 @@ def main() -> None:
         # Whoever read our output has gone; nothing can be said to them any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
+    except OSError as error:
+        # What has no better words of its own, as a full disk behind standard output.
+        if common.debug:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        common.complain(f"{place}{error.strerror or error}")
+        status = 1
     except SystemExit as ending:
         status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     _leave(status)
+
+
+def _print_any_name() -> None:
+    """Let names of files that are no text, or that the terminal has no characters for, be printed."""
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        # Bytes that are not UTF-8 go out as they came in.
+        in_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+        stream.reconfigure(errors="surrogateescape" if in_utf8 else "backslashreplace")
 
 
 def _leave(status: int) -> NoReturn:

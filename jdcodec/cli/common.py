@@ -68,11 +68,16 @@ class Job:
     problem: str = ""
 
     def prepare(self) -> None:
-        """Make the folder that is needed; raises PhotoError where there is a problem, and OSError."""
+        """Make the folder that is needed; raises PhotoError where there is a problem, and OutputError."""
         if self.problem:
             raise PhotoError(self.problem)
-        if self.mirrors:
-            Path(self.target).parent.mkdir(parents=True, exist_ok=True)
+        if not self.mirrors:
+            return
+        folder = Path(self.target).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
 
 
 @dataclass(frozen=True)

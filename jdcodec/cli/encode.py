@@ -59,6 +59,9 @@ def encode(
         metavar="0…1|auto",
         help="0 (keep what the sensor saw) to 1 (the clean scene); auto leaves clean photos alone.",
     ),
+    effort: int = typer.Option(
+        4, "-e", "--effort", min=1, max=9, help="1 (fastest) to 9 (smallest for what it shows)."
+    ),
     force: bool = typer.Option(False, "-f", "--force", help="Overwrite files that exist."),
     as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each photo."),
     quiet: bool = typer.Option(False, "--quiet", help="Print errors only."),
@@ -165,7 +168,9 @@ def encode(
     from jdcodec.codec.encoder import EncodeSettings
     from jdcodec.photo import ReadOptions
 
-    settings = EncodeSettings(quality or _DEFAULT_QUALITY, strength, model, device, precision, size=goal)
+    settings = EncodeSettings(
+        quality or _DEFAULT_QUALITY, strength, model, device, precision, size=goal, effort=effort
+    )
     reading = ReadOptions(white_balance.value, exposure, auto_brighten)
     if scheduler is not None:
         choice = scheduled.Choice(scheduler, manifest, batch, give_up_after, workers, force)

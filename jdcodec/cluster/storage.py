@@ -37,6 +37,10 @@ def open_store(name: str) -> tuple[Any, str]:
     """
     import fsspec
 
+    if not is_url(name):
+        # A path may hold "::", which in a URL begins another one.
+        local = fsspec.filesystem("file")
+        return local, str(local._strip_protocol(name))
     try:
         store, path = fsspec.core.url_to_fs(name, use_listings_cache=False)
     except (ImportError, ValueError) as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import NDArray
 
 from jdcodec.codec.decoder import DecodeSettings, decode_bytes
-from jdcodec.codec.encoder import EncodeSettings, encode_photo
+from jdcodec.codec.encoder import DEFAULT_EFFORT, EncodeSettings, encode_photo
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,6 +21,7 @@ def encode(
     denoise: float | Literal["auto"] = 1.0,
     model: str = "fast",
     device: str = "auto",
+    effort: int = DEFAULT_EFFORT,
 ) -> bytes:
     """Code an image as `.jdc` bytes, less its noise.
 
@@ -28,13 +29,14 @@ def encode(
     path of a photo, RAW included. quality: 1 (smallest) to 8 (best). denoise: 0 (keep what the sensor
     saw) to 1 (the clean scene), or "auto": 1 for a photo with visible noise, else 0.
     model: "fast", "best", or the path of a weights file. device: "auto", "cpu", "cuda", …
+    effort: 1 (fastest) to 9, how long to look for fewer bits; files of any effort decode alike.
 
     Raises jdcodec.errors.JdcError (PhotoError, LimitError, ModelError) with one line that says why.
     """
     from jdcodec.photo import from_array, read_photo
 
     photo = read_photo(image) if isinstance(image, (str, Path)) else from_array(image)
-    return encode_photo(photo, EncodeSettings(quality, denoise, model, device))
+    return encode_photo(photo, EncodeSettings(quality, denoise, model, device, effort=effort))
 
 
 def decode(

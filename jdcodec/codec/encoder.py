@@ -21,6 +21,7 @@ from jdcodec.entropy import encode_tile
 from jdcodec.errors import JdcError
 
 if TYPE_CHECKING:
+    from jdcodec.codec.effort import Aim
     from jdcodec.codec.symbols import Symbols
     from jdcodec.inference.interface import Floats, Inference
     from jdcodec.photo import Photo
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 # Where the search for a size begins: latents from the middle of the scale hold for both of its ends.
 _MIDDLE_STEP = MAX_QUALITY_CODE // 2
+
+#: How long to search for better symbols, 1 to MAX_EFFORT: up to the default not at all, then a pass for each.
+DEFAULT_EFFORT, MAX_EFFORT = 4, 9
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class EncodeSettings:
     denoise may be "auto": 1 for a photo with visible noise, 0 for a clean one (see `noise`). size: a wanted
     size, for which the quality is found; a bound only lowers the quality given, a target ignores it.
     model: name of a shipped model, or path of a weights file. device and precision: see `runtime`.
+    effort: 1 (fastest) to 9 (smallest for what it shows); see `effort`.
     """
 
     quality: float = 5.0
@@ -47,6 +52,7 @@ class EncodeSettings:
     tile_size: int = 1024
     limits: Limits = DEFAULT_LIMITS
     size: SizeGoal | None = None
+    effort: int = DEFAULT_EFFORT
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 8:
@@ -56,6 +62,8 @@ class EncodeSettings:
                 raise JdcError(f"denoise must lie between 0 and 1, or be auto, not {self.denoise!r}")
         elif not 0 <= self.denoise <= 1:
             raise JdcError(f"denoise must lie between 0 and 1, not {self.denoise:g}")
+        if not (isinstance(self.effort, int) and 1 <= self.effort <= MAX_EFFORT):
+            raise JdcError(f"effort must be a whole number from 1 to {MAX_EFFORT}, not {self.effort!r}")
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,7 @@ class _PhotoCoder:
         self._weights = find_model(settings.model)
         self._latents: Floats | None = None
         self._grain: bytes | None = None
+        self._aim: Aim | None = None
         self.header = Header.from_settings(
             model_id=self._weights.model_id,
             quality=settings.quality,
@@ -151,6 +160,8 @@ class _PhotoCoder:
         photo, weights, header = self._photo, self._weights, replace(self.header, quality_code=step)
         inference = self._inference(header.quality)
         symbols = latents_to_symbols(self._latents, inference, weights.tables, quality_step=step)
+        if self._settings.effort > DEFAULT_EFFORT:
+            symbols = self._refined(symbols, header, inference)
         buffer = io.BytesIO()
         metadata = Metadata(photo.exif, photo.xmp, photo.icc, self._grain)
         writer = Writer(buffer, header, metadata, self._settings.limits)
@@ -158,6 +169,16 @@ class _PhotoCoder:
             writer.add_tile(tile)
         writer.finish()
         return buffer.getvalue()
+
+    def _refined(self, symbols: Symbols, header: Header, inference: Inference) -> Symbols:
+        """Better symbols for the latents of the last `analyse`."""
+        from jdcodec.codec.effort import find_aim, refine
+
+        assert self._latents is not None
+        if self._aim is None:
+            self._aim = find_aim(self._photo.pixels, inference, header.denoise)
+        passes = self._settings.effort - DEFAULT_EFFORT
+        return refine(symbols, self._latents, self._aim, inference, self._weights, header, passes=passes)
 
     def _strength(self) -> float:
         if not isinstance(self._settings.denoise, str):

@@ -21,6 +21,8 @@ _PLACES = {
     "jdcodec.desktop": "applications",
 }
 _MANUAL = "man/man1"
+#: What has to stand in quotes in an Exec line, by the desktop entry specification.
+_RESERVED = " ><~|&;*?#()"
 #: What reads the installed files into a database, and the folder it does that for.
 _UPDATES = (("update-mime-database", "mime"), ("update-desktop-database", "applications"))
 
@@ -119,7 +121,7 @@ def _quoted(program: Path) -> str:
         raise JdcError(f"{path}: desktop files cannot name such a path; install jdcodec elsewhere")
     # % begins what the desktop fills in.
     word = path.replace("%", "%%")
-    return f'"{word}"' if " " in word else word
+    return f'"{word}"' if any(character in path for character in _RESERVED) else word
 
 
 def _update(to: Destination) -> Iterator[str]:

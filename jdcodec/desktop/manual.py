@@ -71,7 +71,8 @@ def _synopsis(command: Command, name: str, has_commands: bool) -> Iterator[str]:
         words.append("\\fICOMMAND\\fR [\\fIARGUMENT\\fR]...")
     for parameter in command.params:
         if _is_argument(parameter):
-            words.append(f"\\fI{_text(_argument_name(parameter))}\\fR")
+            word = f"\\fI{_text(_argument_name(parameter))}\\fR"
+            words.append(word if parameter.required else f"[{word}]")
     yield " ".join(words)
 
 

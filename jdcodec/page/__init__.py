@@ -34,7 +34,8 @@ def build_page(page: Path, style: Path, scripts: Iterable[Path], data: Mapping[s
     for mark, part in zip(_MARKS, parts):
         before, _, rest = rest.partition(mark)
         done += before + part
-    return (done + rest).encode()
+    # Names of files may hold bytes that are no text.
+    return (done + rest).encode("utf-8", "replace")
 
 
 def _text(path: Path) -> str:

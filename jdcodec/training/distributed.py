@@ -1,6 +1,6 @@
 """Several processes training as one, as `torchrun` starts them. Alone, everything here does nothing.
 
-    torchrun --nproc-per-node 2 --no-python jdc train jdc --data photos/ …
+    torchrun --nproc-per-node 2 --no-python -- jdc train jdc --data photos/ …
 
 Gradients are averaged by torch's DistributedDataParallel. What decides the run's course, the time spent and
 whether to stop, is agreed on before every step, so that no process waits for one that has gone on or left.

@@ -30,7 +30,7 @@ def check_browser() -> None:
 
 def show(page: bytes, name: str) -> None:
     """Open a page in the browser; returns when the browser has it. Raises OutputError."""
-    place = f"/{secrets.token_urlsafe(16)}/{quote(name, safe='')}.html"
+    place = f"/{secrets.token_urlsafe(16)}/{quote(name, safe='', errors='replace')}.html"
     delivered = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,3 +75,6 @@ def show_file(path: Path) -> None:
 class _Server(ThreadingHTTPServer):
     # Browsers open connections that they then do not use; none of them is waited for.
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a connection that the browser broke off: it asks again, or patience ends."""
