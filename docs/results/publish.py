@@ -27,6 +27,7 @@ TITLES = {
     "avif": "AVIF 4:4:4",
     "jxl": "JPEG XL, effort 7",
     "bpg": "BPG 4:4:4 (x265) †",
+    "nlm+avif": "AVIF 4:4:4 after non-local means",
 }
 SHORT = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "bpg": "BPG †"}
 

@@ -19,7 +19,9 @@ from tests.cluster.processes import DaskCluster, wait_until
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """What lies in a folder, but for the temporary file that a killed process cannot take away."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and not path.match(".jdc-*.tmp"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def _lines(tmp_path: Path, state: str) -> list[Record]:
