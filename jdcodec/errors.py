@@ -5,6 +5,12 @@ prints it and leaves with status 1; anything that is not a `JdcError` is a bug.
 """
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of a library says first, for a message of ours; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class JdcError(Exception):
     """Base of all errors that the input, the data or the environment can cause."""
 

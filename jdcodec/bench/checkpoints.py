@@ -12,7 +12,7 @@ import re
 from glob import glob
 from pathlib import Path
 
-from jdcodec.errors import JdcError
+from jdcodec.errors import JdcError, first_line
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 RECIPE_NAME = "recipe.json"
@@ -83,7 +83,7 @@ def torch_device(name: str) -> str:
     try:
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise JdcError(f"device {name!r} cannot be used: {reason}; try --device cpu") from error
     return place
 

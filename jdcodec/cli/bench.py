@@ -22,31 +22,52 @@ def bench(
     vs: Annotated[
         str,
         typer.Option(
+            metavar="CODECS",
             help="Codecs to compare with, separated by commas. Libraries: jpeg, webp, avif, jxl, heic, jp2. "
-            "Programs: cjpeg, gm, cjxl, avifenc, cwebp, heif-enc, opj_compress, bpg. Another jdc: jdc:best, "
-            "jdc@0 (no denoising). A paper's codec, trained by jdc train --arch: ref:CHECKPOINT, or "
-            "'ref:runs/manypriors-*' for a curve of several. Denoise first: nlm+jxl, bm3d+avif, stem+bpg "
-            "(the denoiser of jdc's encoder), denoiser:CHECKPOINT+jxl (a trained one: unet, dncnn …)."
+            "Programs: cjpeg, gm, cjxl, avifenc, cwebp, heif-enc, opj_compress, bpg. Another jdc: "
+            "jdc:WEIGHTS, jdc@0 (no denoising). A paper's codec, trained by jdc train --arch: "
+            "ref:CHECKPOINT, or 'ref:runs/manypriors-*' for a curve of several. Denoise first: nlm+jxl, "
+            "bm3d+avif, stem+bpg (the denoiser of jdc's encoder), denoiser:CHECKPOINT+jxl "
+            "(a trained one: unet, dncnn …).",
         ),
     ] = "jpeg,webp,avif,jxl",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the report.", show_default="bench-SET")
+        Path | None,
+        typer.Option(
+            "--output",
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Folder for the report.",
+            show_default="bench-SET",
+        ),
     ] = None,
     max_images: Annotated[int | None, typer.Option(min=1, help="Only the first pictures, by name.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Start again where the folder holds a run.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Start again where the folder holds a run.")
+    ] = False,
     model: Annotated[
-        str, typer.Option(help="jdc's model: fast, best or a checkpoint.", rich_help_panel=_SOURCES)
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="jdc's: a shipped model (fast) or the path of a weights file.",
+            rich_help_panel=_SOURCES,
+        ),
     ] = "fast",
     denoise: Annotated[
         float, typer.Option(min=0, max=1, help="jdc's strength of denoising.", rich_help_panel=_SOURCES)
     ] = 1.0,
     device: Annotated[
-        str, typer.Option(help="Device of the networks: auto, cpu, cuda.", rich_help_panel=_SOURCES)
+        str,
+        typer.Option(
+            metavar="DEVICE", help="Device of the networks: auto, cpu, cuda.", rich_help_panel=_SOURCES
+        ),
     ] = "auto",
     noise: Annotated[
         str | None,
         typer.Option(
+            metavar="NOISE",
             help="Add noise to clean pictures: cheng (four gains), cheng:1,3, gaussian:10,25 (σ of 255), "
             "cheng-released (as in that paper's code).",
             rich_help_panel=_SOURCES,
@@ -55,7 +76,11 @@ def bench(
     seed: Annotated[int, typer.Option(min=0, help="Seed of that noise.", rich_help_panel=_SOURCES)] = 0,
     qualities: Annotated[
         list[str] | None,
-        typer.Option(help="Qualities of one codec: 1,3,5 (jdc) or jpeg=10,50.", rich_help_panel=_MEASURING),
+        typer.Option(
+            metavar="QUALITIES",
+            help="Qualities of one codec: 1,3,5 (jdc) or jpeg=10,50.",
+            rich_help_panel=_MEASURING,
+        ),
     ] = None,
     jobs: Annotated[
         int,
@@ -79,15 +104,21 @@ def bench(
     ] = False,
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the set.", show_default="the folder's", rich_help_panel=_REPORT),
+        typer.Option(
+            metavar="NAME", help="Name of the set.", show_default="the folder's", rich_help_panel=_REPORT
+        ),
     ] = None,
     anchors: Annotated[
         Path | None,
-        typer.Option(help="JSON file of published curves to draw in grey.", rich_help_panel=_REPORT),
+        typer.Option(
+            metavar="FILE", help="JSON file of published curves to draw in grey.", rich_help_panel=_REPORT
+        ),
     ] = None,
     show: Annotated[
         list[str] | None,
-        typer.Option(help="Picture for the slider; may be repeated.", rich_help_panel=_REPORT),
+        typer.Option(
+            metavar="PICTURE", help="Picture for the slider; may be repeated.", rich_help_panel=_REPORT
+        ),
     ] = None,
 ) -> None:
     """Compare jdc with other codecs on a set of pictures, in numbers and in pictures.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
 import signal
 import sys
 import threading
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +42,27 @@ PHOTO_ENDINGS = frozenset(
 )
 
 
+#: Invisible characters that some scripts need within words; they do nothing to a terminal.
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str) -> str:
+    """Text with backslash escapes for what a terminal would obey rather than show.
+
+    Names of files and what photos say of themselves may hold escape sequences, line ends, or characters that
+    turn the direction of the text around. Bytes of a name that are no text stay as they are.
+    """
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    acts = unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") and char not in _JOINERS
+    return char.encode("unicode_escape").decode("ascii") if acts else char
+
+
 def complain(message: str) -> None:
     """One line on standard error."""
-    print(f"jdc: {' '.join(message.splitlines())}", file=sys.stderr)
+    print(f"jdc: {printable(' '.join(message.splitlines()))}", file=sys.stderr)
 
 
 def say(line: str, *, err: bool = False) -> None:
@@ -50,7 +70,12 @@ def say(line: str, *, err: bool = False) -> None:
 
     Not `typer.echo`, which writes past the stream that the bar puts in the place of standard output.
     """
-    print(line, file=sys.stderr if err else sys.stdout, flush=True)
+    print(printable(line), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def say_json(facts: Mapping[str, Any]) -> None:
+    """A line for programs, on standard output: JSON, which has escapes of its own."""
+    print(json.dumps(facts, ensure_ascii=False), flush=True)
 
 
 @dataclass(frozen=True)
@@ -318,16 +343,21 @@ def keep_freed_memory() -> None:
     mallopt(m_trim_threshold, 1 << 30)
 
 
-def start_runtime_meanwhile() -> None:
-    """Load what runs the networks in the background, while a photo is read from the disk.
+def start_runtime_meanwhile(device: str) -> None:
+    """Load what runs the networks on a processor in the background, while a photo is read from the disk.
+
+    device: value of --device; for one that is no processor nothing is loaded.
 
     Nothing is written before that is done, so until then SIGINT and SIGTERM end the process at once. As an
     exception inside an import they can leave this thread with the lock that the other one waits for.
     """
 
+    if device not in ("auto", "cpu"):
+        return
+
     def load() -> None:
-        # What cannot be loaded is told of when it is needed.
-        with contextlib.suppress(ImportError):
+        # What cannot be loaded, for whatever reason, is told of when it is needed.
+        with contextlib.suppress(Exception):
             importlib.import_module("jdcodec.inference.on_openvino").core()
 
     thread = threading.Thread(target=load, daemon=True)

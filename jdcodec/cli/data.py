@@ -15,15 +15,22 @@ data = typer.Typer(
 )
 
 _Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of pictures, searched to the end.")]
-_Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+_Force = Annotated[bool, typer.Option("--force", "-f", help="Replace what is there.")]
 
 
 @data.command("index")
 def index(
     folder: _Folder,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the index.")] = None,
-    layout: Annotated[str, typer.Option(help="auto, nind, sidd, renoir, polyu, pairs or denoised.")] = "auto",
-    crop: Annotated[int, typer.Option(help="Side of a crop: a multiple of 64 from 192 on.")] = 256,
+    out: Annotated[
+        Path | None,
+        typer.Option("--output", "--out", "-o", metavar="FOLDER", help="Folder for the index."),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(metavar="LAYOUT", help="auto, nind, sidd, renoir, polyu, pairs or denoised.")
+    ] = "auto",
+    crop: Annotated[
+        int, typer.Option(metavar="PIXELS", help="Side of a crop: a multiple of 64 from 192 on.")
+    ] = 256,
     per_pair: Annotated[int, typer.Option(min=1, help="At most this many crops of a pair.")] = 60,
     list_pairs: Annotated[bool, typer.Option("--list", help="Only list the pairs that are found.")] = False,
     force: _Force = False,
@@ -55,16 +62,24 @@ def index(
 @data.command("noise")
 def noise(
     folder: _Folder,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for NAME_noisy and NAME_clean.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--output", "--out", "-o", metavar="FOLDER", help="Folder for NAME_noisy and NAME_clean."
+        ),
+    ],
     model: Annotated[
         str,
-        typer.Option(help="camera, raw-gamma, poisson-gaussian, gaussian, salt-and-pepper or speckle."),
+        typer.Option(
+            metavar="MODEL", help="camera, raw-gamma, poisson-gaussian, gaussian, salt-and-pepper or speckle."
+        ),
     ] = "camera",
     level: Annotated[
         float | None,
         typer.Option(
+            metavar="STRENGTH",
             help="One strength instead of the range that training draws from: camera an ISO number; "
-            "raw-gamma 1 to 4; gaussian σ of 255; salt-and-pepper a share; speckle σ; poisson-gaussian a."
+            "raw-gamma 1 to 4; gaussian σ of 255; salt-and-pepper a share; speckle σ; poisson-gaussian a.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the noise.")] = 0,
@@ -88,15 +103,24 @@ def noise(
 @data.command("denoise")
 def denoise(
     folder: _Folder,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for NAME_noisy and NAME_denoised.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--output", "--out", "-o", metavar="FOLDER", help="Folder for NAME_noisy and NAME_denoised."
+        ),
+    ],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Weights or a checkpoint of jdc train: its denoiser.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights or a checkpoint of jdc train: its denoiser."),
     ] = None,
     command: Annotated[
-        str | None, typer.Option(help='Any other denoiser, as in "denoise {input} {output}" (PNG).')
+        str | None,
+        typer.Option(metavar="COMMAND", help='Any other denoiser, as in "denoise {input} {output}" (PNG).'),
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that the command may take a picture.")] = 600,
-    device: Annotated[str, typer.Option(help="Device of the checkpoint's network: cpu, cuda, …")] = "cpu",
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="Device of the checkpoint's network: cpu, cuda, …")
+    ] = "cpu",
     force: _Force = False,
 ) -> None:
     """Let a blind denoiser make the targets that the recipe jdc-ud trains on.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +64,7 @@ def decode(
         None,
         "-o",
         "--output",
+        metavar="PATH",
         help="File, folder, or - for standard output.",
         show_default="beside the file",
     ),
@@ -115,7 +115,7 @@ def decode(
         "--fit",
         metavar="PIXELS",
         min=1,
-        help="Shrink so that neither side is longer; of small pictures only a preview is decoded.",
+        help="Shrink so that neither side is longer; a small result takes a preview only: fast.",
         rich_help_panel=_PART,
     ),
     strip: str | None = typer.Option(
@@ -132,11 +132,21 @@ def decode(
         rich_help_panel=_DAMAGE,
     ),
     model: list[str] = typer.Option(
-        [], "--model", help="Weights file to look in before the shipped ones.", rich_help_panel=_MACHINE
+        [],
+        "--model",
+        metavar="FILE",
+        help="Weights file to look in before the shipped ones.",
+        rich_help_panel=_MACHINE,
     ),
-    device: str = typer.Option("auto", "--device", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE),
+    device: str = typer.Option(
+        "auto", "--device", metavar="DEVICE", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE
+    ),
     precision: str = typer.Option(
-        "auto", "--precision", help="auto, fp32 or bf16.", rich_help_panel=_MACHINE
+        "auto",
+        "--precision",
+        metavar="PRECISION",
+        help="auto, fp32 or bf16.",
+        rich_help_panel=_MACHINE,
     ),
 ) -> None:
     """Decode .jdc files to PNG, TIFF, JPEG, WebP, AVIF or PPM.
@@ -157,7 +167,7 @@ def decode(
     common.keep_freed_memory()
     jobs = common.plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
     if min(workers, len(jobs)) == 1:
-        common.start_runtime_meanwhile()
+        common.start_runtime_meanwhile(device)
     deep = bits is BitDepth.sixteen
     settings = DecodeSettings("uint16" if deep else "uint8", device, precision, tuple(model), grain=grain)
     reading = Reading(settings, view, salvage)
@@ -168,7 +178,7 @@ def decode(
     def finish(job: Job, figures: dict[str, Any]) -> Done:
         to_stdout = job.target == STANDARD
         if as_json and not to_stdout:
-            common.say(json.dumps(figures, ensure_ascii=False))
+            common.say_json(figures)
         elif not quiet:
             size = f"{figures['width']} × {figures['height']}"
             common.say(f"{job.target}: {size}, {figures['seconds']:.1f} s", err=to_stdout)

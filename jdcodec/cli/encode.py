@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,6 +45,7 @@ def encode(
         None,
         "-o",
         "--output",
+        metavar="PATH",
         help="File, folder, or - for standard output.",
         show_default="beside the photo",
     ),
@@ -105,11 +105,21 @@ def encode(
         rich_help_panel=_METADATA,
     ),
     model: str = typer.Option(
-        "fast", "--model", help="fast, best, or a weights file.", rich_help_panel=_MACHINE
+        "fast",
+        "--model",
+        metavar="MODEL",
+        help="A shipped model (fast) or the path of a weights file.",
+        rich_help_panel=_MACHINE,
     ),
-    device: str = typer.Option("auto", "--device", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE),
+    device: str = typer.Option(
+        "auto", "--device", metavar="DEVICE", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE
+    ),
     precision: str = typer.Option(
-        "auto", "--precision", help="auto, fp32 or bf16.", rich_help_panel=_MACHINE
+        "auto",
+        "--precision",
+        metavar="PRECISION",
+        help="auto, fp32 or bf16.",
+        rich_help_panel=_MACHINE,
     ),
     white_balance: WhiteBalance = typer.Option(
         WhiteBalance.camera, "--wb", help="White balance.", rich_help_panel=_INPUT
@@ -189,13 +199,13 @@ def encode(
     common.keep_freed_memory()
     jobs = common.plan_jobs(photos, output, suffix=".jdc", endings=common.PHOTO_ENDINGS, recursive=recursive)
     if min(workers, len(jobs)) == 1:
-        common.start_runtime_meanwhile()
+        common.start_runtime_meanwhile(device)
     order = _Order(settings, reading, kinds, force or update)
 
     def finish(job: Job, figures: dict[str, Any]) -> Done:
         to_stdout = job.target == STANDARD
         if as_json and not to_stdout:
-            common.say(json.dumps(figures, ensure_ascii=False))
+            common.say_json(figures)
         elif not quiet:
             common.say(_sentence(figures), err=to_stdout)
             for note in figures["notes"]:

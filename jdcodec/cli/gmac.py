@@ -15,8 +15,8 @@ def gmac(
         list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help="fast, best, a weights file or checkpoint, or a system of the papers (manypriors, "
-            "hyperprior, unet, guided-128, …). All of them, if none is named.",
+            help="A network of ours (fast, best), a weights file or checkpoint, or a system of the "
+            "papers (manypriors, hyperprior, unet, guided-128, …). All of them, if none is named.",
             show_default=False,
         ),
     ] = None,
@@ -33,7 +33,9 @@ def gmac(
             rich_help_panel=_TIMING,
         ),
     ] = 256,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, …", rich_help_panel=_TIMING)] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, …", rich_help_panel=_TIMING)
+    ] = "auto",
     bf16: Annotated[
         bool,
         typer.Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +29,14 @@ def info(
     def work(job: Job) -> None:
         facts = _facts(job.source)
         if as_json:
-            typer.echo(json.dumps(facts, ensure_ascii=False))
+            common.say_json(facts)
         else:
             for name, value in facts.items():
                 # What the photo says nothing about is left out.
                 if value != "" and value is not None:
-                    typer.echo(f"{_LABELS.get(name, name.replace('_', ' ')):>14}  {_words(value)}")
+                    common.say(f"{_LABELS.get(name, name.replace('_', ' ')):>14}  {_words(value)}")
             if len(jobs) > 1:
-                typer.echo()
+                common.say("")
 
     common.run_jobs(jobs, work, quiet=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -110,7 +109,7 @@ def encode_scheduled(
                     failed += 1
                     failures += [record["error"]] if failed <= _LISTED else []
                 if as_json:
-                    common.say(json.dumps(record, ensure_ascii=False))
+                    common.say_json(record)
                 advance()
     except KeyboardInterrupt:
         common.complain(f"interrupted after {tally.finished} files; the same command goes on from there")

@@ -13,10 +13,13 @@ _MACHINE = "Machine"
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe (--list), or a TOML file.")] = "jdc",
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe (--list), or a TOML file.")
+    ] = "jdc",
     arch: Annotated[
         str | None,
         typer.Option(
+            metavar="NETWORK",
             help="Network instead of the recipe's: fast, best, or a system of the papers (manypriors, "
             "guided-192, unet, dncnn, …; see docs/papers.md).",
             show_default=False,
@@ -26,6 +29,7 @@ def train(
         float | None,
         typer.Option(
             "--lambda",
+            metavar="WEIGHT",
             help="The one rate of a codec of the papers, in compressai's scale: bpp + λ·255²·MSE. fast and "
             "best learn all rates at once.",
             show_default="0.013",
@@ -34,12 +38,17 @@ def train(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of clean photographs.", show_default="$JDC_DATA/clean", rich_help_panel=_DATA
+            metavar="FOLDER",
+            help="Folder of clean photographs.",
+            show_default="$JDC_DATA/clean",
+            rich_help_panel=_DATA,
         ),
     ] = None,
     pairs: Annotated[
         Path | None,
-        typer.Option(help="Index of noisy pictures, from jdc data index.", rich_help_panel=_DATA),
+        typer.Option(
+            metavar="FOLDER", help="Index of noisy pictures, from jdc data index.", rich_help_panel=_DATA
+        ),
     ] = None,
     max_iso: Annotated[
         int | None,
@@ -53,20 +62,30 @@ def train(
     ] = False,
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder for checkpoint, metrics and samples.", show_default="runs/RECIPE[-ARCH]"),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder for checkpoint, metrics and samples.",
+            show_default="runs/RECIPE[-ARCH]",
+        ),
     ] = None,
     max_minutes: Annotated[float, typer.Option(min=0.01, help="Time budget of the schedule.")] = 60.0,
     steps: Annotated[int | None, typer.Option(min=1, help="Schedule by steps instead of time.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the checkpoint in the run's folder.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew where the folder holds a run.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Begin anew where the folder holds a run.")
+    ] = False,
     start_from: Annotated[
         list[Path] | None,
-        typer.Option(help="Checkpoint to start a new schedule from; repeatable."),
+        typer.Option(metavar="FILE", help="Checkpoint to start a new schedule from; repeatable."),
     ] = None,
-    export: Annotated[Path | None, typer.Option(help="Write a weights file at the end.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, …", rich_help_panel=_MACHINE)] = "cpu",
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a weights file at the end.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="cpu, cuda, …", rich_help_panel=_MACHINE)
+    ] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", rich_help_panel=_MACHINE)] = None,
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (CUDA).", rich_help_panel=_MACHINE)
@@ -82,12 +101,14 @@ def train(
 
     torchrun --nproc-per-node 4 --no-python jdc train jdc --data photos/ --device cuda
     """
-    from jdcodec.training.recipe import load_recipe, shipped_recipes
-
     if list_recipes:
+        from jdcodec.training.shipped import description, shipped_recipes
+
         for name in shipped_recipes():
-            typer.echo(f"{name:<12} {load_recipe(name).description}")
+            typer.echo(f"{name:<12} {description(name)}")
         return
+    from jdcodec.training.recipe import load_recipe
+
     loaded = load_recipe(recipe, arch=arch, weight=weight)
     folder = run or Path("runs") / (f"{loaded.name}-{arch}" if arch else loaded.name)
     from jdcodec.training.batches import DataOptions

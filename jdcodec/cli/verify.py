@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,10 @@ def verify(
         False, "--symbols", help="Decode the tiles' symbols, too: slower, needs the file's model."
     ),
     model: list[str] = typer.Option(
-        [], "--model", help="Weights file to look in before the shipped ones, for --symbols."
+        [],
+        "--model",
+        metavar="FILE",
+        help="Weights file to look in before the shipped ones, for --symbols.",
     ),
     recursive: bool = typer.Option(False, "-r", "--recursive", help="Read folders below folders too."),
     as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each file."),
@@ -48,11 +50,11 @@ def verify(
                 "lost": verdict.lost,
                 "problems": verdict.problems,
             }
-            typer.echo(json.dumps(facts, ensure_ascii=False))
+            common.say_json(facts)
         if not verdict.intact:
             raise DamagedError(f"{name}: {verdict}")
         if not (as_json or quiet):
-            typer.echo(
+            common.say(
                 f"{name}: intact, {verdict.tile_count} {'tile' if verdict.tile_count == 1 else 'tiles'}"
             )
 

@@ -13,7 +13,9 @@ _MACHINE = "Machine"
 
 
 def view(
-    picture: Path = typer.Argument(..., metavar="PICTURE", help="A .jdc file, or any photo that jdc reads."),
+    picture: Path = typer.Argument(
+        ..., metavar="PICTURE", help="A .jdc file, any photo that jdc reads, or - for standard input."
+    ),
     other: Path | None = typer.Argument(
         None, metavar="OTHER", help="A second one, on the other side of a slider.", show_default=False
     ),
@@ -33,17 +35,30 @@ def view(
         False, "--lossless", help="Show pictures above 8 megapixels without loss, too: large pages."
     ),
     model: list[str] = typer.Option(
-        [], "--model", help="Weights file to look in before the shipped ones.", rich_help_panel=_MACHINE
+        [],
+        "--model",
+        metavar="FILE",
+        help="Weights file to look in before the shipped ones.",
+        rich_help_panel=_MACHINE,
     ),
-    device: str = typer.Option("auto", "--device", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE),
+    device: str = typer.Option(
+        "auto", "--device", metavar="DEVICE", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE
+    ),
     precision: str = typer.Option(
-        "auto", "--precision", help="auto, fp32 or bf16.", rich_help_panel=_MACHINE
+        "auto",
+        "--precision",
+        metavar="PRECISION",
+        help="auto, fp32 or bf16.",
+        rich_help_panel=_MACHINE,
     ),
 ) -> None:
     """Look at a .jdc file in the browser, beside its original if you like.
 
     jdc view photo.jdc photo.NEF
     """
+    paths = [picture] if other is None else [picture, other]
+    if [str(path) for path in paths] == [STANDARD, STANDARD]:
+        raise typer.BadParameter("standard input holds one picture, not two")
     wants_browser = output is None if open_it is None else open_it
     if output is None and not wants_browser:
         raise typer.BadParameter("--no-open needs a page to write: name it with -o")
@@ -53,7 +68,7 @@ def view(
     from jdcodec.codec.decoder import DecodeSettings
     from jdcodec.view.browser import check_browser, show, show_file
     from jdcodec.view.page import view_page
-    from jdcodec.view.subject import read_subject
+    from jdcodec.view.subject import read_subject, subject_of
 
     if wants_browser:
         check_browser()
@@ -61,10 +76,15 @@ def view(
         check_output(output, force=force)
     common.keep_freed_memory()
     settings = DecodeSettings(device=device, precision=precision, models=tuple(model))
-    paths = [picture] if other is None else [picture, other]
-    page = view_page([read_subject(path, settings) for path in paths], lossless=lossless)
+    subjects = [
+        subject_of(common.read_input(STANDARD), common.source_name(STANDARD), settings)
+        if str(path) == STANDARD
+        else read_subject(path, settings)
+        for path in paths
+    ]
+    page = view_page(subjects, lossless=lossless)
     if output is None:
-        show(page, picture.name)
+        show(page, subjects[0].name)
         return
     if output == STANDARD:
         common.write_standard_output(page)

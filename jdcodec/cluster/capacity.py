@@ -8,6 +8,7 @@ prints what a run's manifest measured, and the table of docs/scale.md, where the
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,13 +29,21 @@ class Load:
     """One photo on one worker with one thread, in the mean.
 
     seconds: coding, or fetching where that takes longer, and writing. megapixels, bytes_in, bytes_out: of a
-    photo.
+    photo. Raises ClusterError unless seconds and megapixels are above 0 and all are finite.
     """
 
     seconds: float
     megapixels: float
     bytes_in: float
     bytes_out: float
+
+    def __post_init__(self) -> None:
+        figures = (self.seconds, self.megapixels, self.bytes_in, self.bytes_out)
+        if not all(map(math.isfinite, figures)) or min(figures[:2]) <= 0 or min(figures[2:]) < 0:
+            raise ClusterError(
+                f"a photo of {self.megapixels:g} megapixels in {self.seconds:g} s, "
+                f"{self.bytes_in:g} bytes to {self.bytes_out:g}, is none to reckon with"
+            )
 
     def scaled(self, megapixels: float) -> Load:
         """The same for photos of another size: all figures are taken to grow with the pixels."""
@@ -109,9 +118,12 @@ def measure(lines: Iterable[str]) -> dict[str, tuple[int, Load]]:
             worker, device = str(record["worker"]), str(record["device"]).partition(":")[0]
             pixels = record["width"] * record["height"] / 1e6
             # The next photo is fetched while one is coded.
-            seconds = max(record["fetch_seconds"], record["seconds"]) + record["write_seconds"]
-            sample = (float(seconds), float(pixels), float(record["input_bytes"]), float(record["bytes"]))
-        except (ValueError, KeyError, TypeError) as error:
+            times = [float(record[name]) for name in ("fetch_seconds", "seconds", "write_seconds")]
+            seconds = max(times[:2]) + times[2]
+            sample = (seconds, float(pixels), float(record["input_bytes"]), float(record["bytes"]))
+            if not all(math.isfinite(figure) for figure in (*sample, *times)) or min(*sample) <= 0:
+                raise ValueError("sizes and times of a photo are above 0")
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ClusterError(f"line {number} is not one of a manifest") from error
         if worker in seen:
             samples[device].append(sample)
@@ -170,6 +182,11 @@ def _report(
         counts = [0]
     if min(counts) < 1:
         raise typer.BadParameter(f"{workers!r}: must be counts such as 16,64", param_hint="--workers")
+    sizes = {"--megabytes-in": megabytes_in, "--megabytes-out": megabytes_out}
+    figures = {"--megapixels": megapixels, "--seconds": seconds or 1.0, "--busy": busy, **sizes}
+    for option, figure in figures.items():
+        if not math.isfinite(figure):
+            raise typer.BadParameter(f"{figure} is no figure to reckon with", param_hint=option)
     if (manifest is None) == (seconds is None):
         raise typer.BadParameter("give the manifest of a run, or --seconds a photo", param_hint="MANIFEST")
     if manifest is None:

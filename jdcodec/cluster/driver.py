@@ -50,12 +50,18 @@ def run_job(
 
     Those that the manifest knows as done come as "skipped". tell: takes a line about the cluster itself.
     Raises ClusterError where there is no scheduler (any more), where no worker can do its work, or where the
-    manifest cannot be used. Closing the iterator, as Ctrl-C does, takes back what is out.
+    manifest cannot be used. Where there is nothing to do, or the first input cannot be listed, neither the
+    cluster nor the manifest is touched; where there is no scheduler, no manifest is left. Closing the
+    iterator, as Ctrl-C does, takes back what is out.
     """
-    with Manifest(settings.manifest) as manifest, Cluster(settings, verbose=verbose) as cluster:
+    found = iter(found)
+    first = next(found, None)
+    if first is None:
+        return
+    with Manifest(settings.manifest) as manifest, Cluster(settings, tell=tell, verbose=verbose) as cluster:
         manifest.append([{"state": "run", "key": order.key, "jdc": order.version, "model": order.model_id}])
         driver = _Driver(cluster, manifest, order, settings, tell)
-        yield from driver.run(Planner(found, manifest, order, force=settings.force))
+        yield from driver.run(Planner(itertools.chain([first], found), manifest, order, force=settings.force))
 
 
 class _Driver:

@@ -34,6 +34,7 @@ from jdcodec.cluster.job import Record
 from jdcodec.errors import ClusterError
 
 _HEADER: Record = {"state": "manifest", "jdc_manifest": 1}
+_FIRST_LINE = (json.dumps(_HEADER) + "\n").encode()
 _MAX_LINE = 1 << 22
 _SYNC = 1.0  # seconds between two waits for the disk, which takes its time
 _TABLE = """
@@ -69,7 +70,8 @@ class Manifest:
     """A manifest that is open for one run, and for no other at the same time; use it in a `with`.
 
     Raises ClusterError where the file is in use, cannot be written, or is no manifest; it is then left alone.
-    A last line that was cut short, as by a power failure, is dropped.
+    A last line that was cut short, as by a power failure, is dropped. A file that was not there before,
+    and that nothing was appended to, is removed at the end.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -93,8 +95,11 @@ class Manifest:
         self.close()
 
     def close(self) -> None:
-        """Close the file, which lets others use it."""
+        """Close the file, which lets others use it; one that was made for nothing goes again."""
         with contextlib.suppress(OSError):
+            # While the lock still holds, so that no other run has it by now.
+            if self._is_new and os.fstat(self._file.fileno()).st_size == len(_FIRST_LINE):
+                self.path.unlink()
             os.fsync(self._file.fileno())
         self._file.close()
         self._index.close()
@@ -144,6 +149,7 @@ class Manifest:
         with _explained(self.path):
             if self.path.exists() and not self.path.is_file():
                 raise ClusterError(f"{self.path}: is no file; a manifest is one, on this machine")
+            self._is_new = not self.path.exists()
             file = self.path.open("a+b")
         try:
             import fcntl
@@ -157,14 +163,13 @@ class Manifest:
         return file
 
     def _load(self) -> None:
-        header = (json.dumps(_HEADER) + "\n").encode()
         with _explained(self.path):
             self._file.seek(0)
             first = self._file.readline(_MAX_LINE)
-            if header.startswith(first) and first != header:
+            if _FIRST_LINE.startswith(first) and first != _FIRST_LINE:
                 # New, or cut short within its first line.
                 self._file.truncate(0)
-                self._file.write(header)
+                self._file.write(_FIRST_LINE)
                 self._file.flush()
                 return
             if _parse(first, self.path, 1).get("jdc_manifest") != 1:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import resource_tracker
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 PREFIX = "jdc-batch"
 
 _KEEP_WORKERS = 5.0  # seconds before the list of workers is asked for again
+_SILENCE = 3.0  # seconds without an answer before the user is told what is waited for
 
 # For the C library of local workers: reuse large blocks instead of returning each to the system, as networks
 # ask for the same ones again and again. Dask's own setting does the opposite.
@@ -63,11 +65,13 @@ class FirstDeath(SchedulerPlugin):  # type: ignore[misc]  # distributed has no t
 class Cluster:
     """A scheduler and its workers; use it in a `with`.
 
-    Raises ClusterError where no scheduler answers in time.
+    tell: takes a line about a scheduler that lets one wait. Raises ClusterError where none answers in time.
     """
 
-    def __init__(self, settings: JobSettings, *, verbose: bool = False) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: JobSettings, *, tell: Callable[[str], None] | None = None, verbose: bool = False
+    ) -> None:
+        self._settings, self._tell = settings, tell
         self._local: Any = None
         self._threads: dict[str, int] = {}
         self._asked = float("-inf")
@@ -171,10 +175,26 @@ class Cluster:
                         silence_logs=logging.CRITICAL,
                     )
             address = settings.scheduler if self._local is None else self._local.scheduler_address
-            return Client(address, timeout=settings.patience, set_as_default=False)
+            with self._told_of_silence():
+                return Client(address, timeout=settings.patience, set_as_default=False)
         except (OSError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise ClusterError(f"{settings.scheduler}: no scheduler answers: {reason}") from error
+
+    @contextlib.contextmanager
+    def _told_of_silence(self) -> Iterator[None]:
+        """Say what is waited for, when it has not answered for some seconds."""
+        if self._tell is None:
+            yield
+            return
+        line = f"waiting for {self._settings.scheduler} (at most {self._settings.patience:g} s)"
+        timer = threading.Timer(_SILENCE, self._tell, [line])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _begin(self) -> None:
         """What a scheduler needs before batches: the plugin, and a task that keeps their group alive."""

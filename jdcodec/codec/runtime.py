@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jdcodec.codec.weights import Weights, build_network, check_network
-from jdcodec.errors import ModelError
+from jdcodec.errors import ModelError, first_line
 from jdcodec.model.config import quality_to_t
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _torch_device(name: str) -> torch.device:
         place = torch.device(name)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ModelError(f"device {name!r} cannot be used: {reason}; try --device cpu") from error
     return place
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import typer
 
+from jdcodec.errors import OutputError
+
 #: A click command; Typer carries its own copy of click, which has no public name.
 Command = Any
 
@@ -168,9 +170,15 @@ def _see_also(below: dict[str, Command], name: str) -> Iterator[str]:
 
 
 def _date() -> str:
-    """The day of the page; that of SOURCE_DATE_EPOCH where a build asks for it, to be repeatable."""
+    """The day of the page; that of SOURCE_DATE_EPOCH where a build asks for it, to be repeatable.
+
+    Raises OutputError where that is too large for a date.
+    """
     seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
-    when = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC) if seconds.isdecimal() else None
+    try:
+        when = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC) if seconds.isdecimal() else None
+    except (ValueError, OverflowError, OSError) as error:
+        raise OutputError("SOURCE_DATE_EPOCH: no date is so many seconds after 1970") from error
     return (when or datetime.datetime.now(datetime.UTC)).strftime("%Y-%m-%d")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from jdcodec.errors import ModelError
+from jdcodec.errors import ModelError, first_line
 from jdcodec.reference.parts import Part
 
 #: A part runs once to warm up and then until it has run so often or so long.
@@ -33,7 +33,7 @@ class Place:
             place = torch.device(device)
             torch.empty(1, device=place).cpu()
         except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise ModelError(f"device {device!r} cannot be used: {reason}; try --device cpu") from error
         return cls(place, torch.bfloat16 if bf16 else torch.float32)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from jdcodec.errors import ModelError
+from jdcodec.errors import ModelError, first_line
 
 from . import build
 
@@ -59,7 +59,7 @@ def load_stored(path: Path) -> ReferenceModel:
         model = build(name, **sizes)
         model.load_state_dict(tensors)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: {name} cannot be built: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{path}: {name} cannot be built: {first_line(error)}") from error
     return model.eval()
 
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from jdcodec.errors import TrainingError
+from jdcodec.errors import TrainingError, first_line
 from jdcodec.model.config import ModelConfig
 from jdcodec.reference.stored import KEY as REFERENCE_KEY
 
@@ -128,7 +128,7 @@ def restore(
         for name, tensor in section(tensors, "average").items():
             average[name].copy_(tensor)
     except (RuntimeError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise TrainingError(f"{where}: made for another architecture: {reason}") from error
     parameters = dict(model.named_parameters())
     owners = {

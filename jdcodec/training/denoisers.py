@@ -18,10 +18,11 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from jdcodec.errors import ModelError, TrainingError
+from jdcodec.errors import ModelError, TrainingError, first_line
 from jdcodec.inference.halo import denoiser_halo
 from jdcodec.model.config import ModelConfig
 from jdcodec.model.denoiser import DenoiserStem
+from jdcodec.model.shapes import network_shapes
 from jdcodec.reference import load
 from jdcodec.reference.base import Denoiser as ReferenceDenoiser
 from jdcodec.reference.stored import is_stored
@@ -87,7 +88,7 @@ def open_denoiser(path: Path, device: str) -> NetworkDenoiser:
         place = torch.device(device)
         return _reference(path, place) if is_stored(path) else _stem(path, place)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError, ModelError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise TrainingError(f"{path}: cannot be used as a denoiser on {device}: {reason}") from error
 
 
@@ -98,6 +99,10 @@ def _stem(path: Path, device: torch.device) -> NetworkDenoiser:
         names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
         tensors = {name.removeprefix(prefix): file.get_tensor(name).float() for name in names}
     config = ModelConfig.from_dict(json.loads(metadata["config"]))
+    # Before memory is taken for sizes that a forged file only claims.
+    found = {f"denoiser.{name}": tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != {name: s for name, s in network_shapes(config).items() if name.startswith("denoiser.")}:
+        raise ModelError("its denoiser has not the sizes that its configuration says")
     stem = DenoiserStem(config.stem_channels, config.stem_blocks)
     stem.load_state_dict(tensors)
     stem.requires_grad_(False).eval().to(device)

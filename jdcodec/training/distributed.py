@@ -94,7 +94,11 @@ def team_from_environment() -> Team:
         return ALONE
     try:
         team = Team(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
+        raise TrainingError(
+            f"WORLD_SIZE is set, but not {error.args[0]}, which torchrun sets too; unset it to train alone"
+        ) from error
+    except ValueError as error:
         raise TrainingError(f"WORLD_SIZE is set, but not as torchrun sets it: {error}") from error
     if not 0 <= team.rank < team.size or team.local_rank < 0:
         raise TrainingError(f"RANK {team.rank} of WORLD_SIZE {team.size} is not as torchrun sets it")

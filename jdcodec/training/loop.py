@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jdcodec.errors import TrainingError
+from jdcodec.errors import TrainingError, first_line
 
 from .batches import Batch, Batches, DataOptions
 from .checkpoint import open_checkpoint, restore, save_checkpoint
@@ -306,7 +306,7 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise TrainingError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
+        raise TrainingError(f"device {name!r} cannot be used: {first_line(error)}") from error
     return device
 
 

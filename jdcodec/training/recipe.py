@@ -7,7 +7,6 @@ import math
 import re
 import tomllib
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from jdcodec.reference import Architecture, architectures
 from jdcodec.reference import find as find_architecture
 
 from .noise import MODELS, CameraNoise, NoiseModel
+from .shipped import shipped_recipes, shipped_text
 from .similarity import SMALLEST_SIDE
 
 #: What TOML may hold for a field; `type(value)` because a bool is an int to Python.
@@ -117,28 +117,19 @@ def load_recipe(source: str, *, arch: str | None = None, weight: float | None = 
         description = base.description.replace("0.8", threshold[1])
         return dataclasses.replace(base, name=source, threshold=float(threshold[1]), description=description)
     path = Path(source)
-    shipped = resources.files(__package__) / "recipes" / f"{source}.toml"
+    known = shipped_recipes()
+    if path.suffix != ".toml" and source not in known:
+        raise TrainingError(f"no recipe {source!r}; shipped are: {', '.join(known)}")
     try:
-        if path.suffix == ".toml":
-            text = path.read_text(encoding="utf-8")
-        else:
-            text = shipped.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if path.suffix == ".toml" else shipped_text(source)
         values = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
-        known = ", ".join(shipped_recipes())
-        raise TrainingError(f"recipe {source!r} cannot be read ({error}); shipped are: {known}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise TrainingError(f"recipe {source}: cannot be read: {reason}") from error
     except tomllib.TOMLDecodeError as error:
         raise TrainingError(f"recipe {source}: not valid TOML: {error}") from error
     chosen = {"arch": arch, "lambda": weight}
     return _parse(source, values | {key: value for key, value in chosen.items() if value is not None})
-
-
-def shipped_recipes() -> list[str]:
-    """Names of the recipes in the package."""
-    folder = resources.files(__package__) / "recipes"
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
-    )
 
 
 def _parse(source: str, values: dict[str, Any]) -> Recipe:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jdcodec.errors import ModelError, TrainingError
+from jdcodec.errors import ModelError, TrainingError, first_line
 from jdcodec.reference import build
 from jdcodec.reference.base import Denoiser, ReferenceModel
 from jdcodec.reference.losses import bits_per_pixel, contrastive_loss, guidance_loss
@@ -50,7 +50,7 @@ class ReferenceTask(Task):
             raise TrainingError(str(error)) from error
         except (TypeError, ValueError, RuntimeError) as error:
             sizes = f"{recipe.arch} with sizes {recipe.sizes}"
-            raise TrainingError(f"{sizes}: cannot be built: {str(error).splitlines()[0]}") from error
+            raise TrainingError(f"{sizes}: cannot be built: {first_line(error)}") from error
         self.architecture = {KEY: describe(recipe.arch, recipe.sizes)}
         self.denoises = isinstance(self.network, Denoiser)
         self.weight = recipe.lambda_ or 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jdcodec.container import SIGNATURE
 from jdcodec.errors import JdcError, PhotoError
@@ -51,14 +51,24 @@ def read_subject(path: Path, settings: DecodeSettings) -> Subject:
     except OSError as error:
         raise PhotoError(f"{path}: {error.strerror}") from error
     if not is_coded:
-        return _photo(path, size)
+        return _photo(path, path.name, size)
     try:
-        return _coded(path, data, settings)
+        return _coded(path.name, data, settings)
     except JdcError as error:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _coded(path: Path, data: bytes, settings: DecodeSettings) -> Subject:
+def subject_of(data: bytes, name: str, settings: DecodeSettings) -> Subject:
+    """As `read_subject`, of the bytes of a file. name: what it is called on the page and in errors."""
+    try:
+        if data.startswith(SIGNATURE):
+            return _coded(name, data, settings)
+        return _photo(io.BytesIO(data), name, len(data))
+    except JdcError as error:
+        raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from error
+
+
+def _coded(name: str, data: bytes, settings: DecodeSettings) -> Subject:
     from jdcodec.codec.picture import Reading, read_picture
     from jdcodec.codec.region import View
     from jdcodec.container import Reader
@@ -76,17 +86,15 @@ def _coded(path: Path, data: bytes, settings: DecodeSettings) -> Subject:
         ("Coded from", f"{header.bit_depth} bits, {'gray' if header.gray else 'RGB'}"),
         ("Model", header.model_id.hex()),
     )
-    return Subject(
-        path.name, picture.pixels, len(data), f"{_bytes(len(data))}, {bpp:.3f} bpp, {coding}", facts
-    )
+    return Subject(name, picture.pixels, len(data), f"{_bytes(len(data))}, {bpp:.3f} bpp, {coding}", facts)
 
 
-def _photo(path: Path, size: int) -> Subject:
+def _photo(source: Path | BinaryIO, name: str, size: int) -> Subject:
     import numpy as np
 
     from jdcodec.photo import read_photo
 
-    photo = read_photo(path)
+    photo = read_photo(source)
     pixels = photo.pixels
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -97,7 +105,7 @@ def _photo(path: Path, size: int) -> Subject:
         *_shot(photo.exif, photo.xmp),
         *(("Note", note) for note in photo.notes),
     )
-    return Subject(path.name, pixels, size, f"{photo.format}, {_bytes(size)}, {bpp:.3f} bpp", facts)
+    return Subject(name, pixels, size, f"{photo.format}, {_bytes(size)}, {bpp:.3f} bpp", facts)
 
 
 def _shot(exif: bytes | None, xmp: bytes | None) -> list[tuple[str, str]]:

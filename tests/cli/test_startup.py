@@ -30,6 +30,7 @@ print("heavy:", heavy, file=sys.stderr)
         ["view", "--help"],
         ["view", "x", "--no-open"],
         ["desktop"],
+        ["train", "--list"],
         ["--version"],
     ],
 )

@@ -37,7 +37,7 @@ def test_figures_of_a_manifest_leave_out_each_workers_first_photo() -> None:
     lines += [_line("a"), _line("a", seconds=4.0), _line("b"), _line("c", "cuda:1"), _line("c", "cuda:1")]
     lines += [_line("a", fetch_seconds=5.75)]
     found = measure(lines)
-    assert found["cpu"] == (3, Load(pytest.approx((2.25 + 4.25 + 6) / 3), 2.0, 4e6, 1e6))
+    assert found["cpu"] == (3, Load((2.25 + 4.25 + 6) / 3, 2.0, 4e6, 1e6))
     assert found["cuda"] == (1, Load(2.25, 2.0, 4e6, 1e6))
 
 
@@ -49,6 +49,38 @@ def test_another_size_of_photo() -> None:
 def test_other_files_are_refused(line: str) -> None:
     with pytest.raises(ClusterError, match="line 2 is not one of a manifest"):
         measure([_line("a"), line])
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"width": 0},
+        {"height": -5},
+        {"seconds": float("nan")},
+        {"write_seconds": float("inf")},
+        {"fetch_seconds": 0, "seconds": 0, "write_seconds": 0},
+        {"bytes": 0},
+        {"input_bytes": 10**400},
+    ],
+    ids=str,
+)
+def test_figures_that_cannot_be(figures: dict[str, float]) -> None:
+    with pytest.raises(ClusterError, match="line 1 is not one of a manifest"):
+        measure([_line("a", **figures)])
+
+
+@pytest.mark.parametrize("megapixels", [0, -1, float("nan"), float("inf")])
+def test_no_size_of_photo(megapixels: float) -> None:
+    with pytest.raises(ClusterError, match="none to reckon with"):
+        Load(2, 4, 100, 10).scaled(megapixels)
+
+
+@pytest.mark.parametrize("option", ["--megapixels", "--seconds", "--megabytes-in"])
+def test_options_that_are_no_figures(option: str) -> None:
+    app = typer.Typer()
+    app.command()(capacity._report)
+    done = CliRunner().invoke(app, ["--seconds", "5", option, "inf"])
+    assert done.exit_code == 2 and "inf is no figure" in done.output
 
 
 @pytest.mark.parametrize("content", [None, b"nonsense\n", b"", b"\xff\xfe\0"])

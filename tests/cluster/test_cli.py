@@ -121,15 +121,19 @@ def test_dask_is_imported_for_a_scheduler_only(folder: Path, tmp_path: Path) -> 
 def test_no_scheduler_answers(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from jdcodec.cluster import scheduler
     from jdcodec.cluster.job import JobSettings
     from jdcodec.cluster.scheduler import Cluster
     from jdcodec.errors import ClusterError
 
+    monkeypatch.setattr(scheduler, "_SILENCE", 0.1)
+    told: list[str] = []
     address = f"tcp://127.0.0.1:{free_port()}"
     with pytest.raises(ClusterError) as caught:
-        Cluster(JobSettings(address, patience=0.5))
+        Cluster(JobSettings(address, patience=0.5), tell=told.append)
     assert str(caught.value).startswith(f"{address}: no scheduler answers: ")
     assert "\n" not in str(caught.value)
+    assert told == [f"waiting for {address} (at most 0.5 s)"]
 
 
 def test_ctrl_c_leaves_one_line_and_no_process(folder: Path, tmp_path: Path) -> None:

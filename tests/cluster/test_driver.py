@@ -13,7 +13,7 @@ import pytest
 from jdcodec.cluster import driver
 from jdcodec.cluster.job import Found, JobSettings, Order, Record, Task
 from jdcodec.cluster.scheduler import KilledWorker
-from jdcodec.errors import ClusterError
+from jdcodec.errors import ClusterError, PhotoError
 
 Answer = Callable[[Task, str], str]
 _collect = driver._Driver._collect
@@ -90,7 +90,7 @@ class _Job:
     ) -> None:
         self.cluster, self.told, self.read = cluster, [], 0  # type: ignore[var-annotated]
         self._order, self._folder = order, folder
-        monkeypatch.setattr(driver, "Cluster", lambda settings, verbose: cluster)
+        monkeypatch.setattr(driver, "Cluster", lambda settings, **_: cluster)
 
         def collect(self: Any, *, wait: bool) -> Iterator[Record]:
             if wait:
@@ -133,6 +133,26 @@ def test_the_listing_is_read_no_further_than_the_workers_are(job: MakeJob) -> No
     assert settled == 1000
     assert made.cluster.most == 4  # batches: two a thread
     assert ahead <= 5 * 4  # photos: those batches, and the one that is being filled
+
+
+def test_without_inputs_or_a_scheduler_nothing_is_left(
+    job: MakeJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing() -> Iterator[str]:
+        raise PhotoError("nowhere: no such file or folder")
+        yield
+
+    def no_scheduler(settings: JobSettings, **_: Any) -> None:
+        raise ClusterError("no scheduler answers")
+
+    made = job(lambda task, worker: "done")
+    monkeypatch.setattr(driver, "Cluster", no_scheduler)
+    with pytest.raises(PhotoError, match="no such file"):  # told of before the cluster is asked for
+        list(made.run(missing()))
+    assert list(made.run([])) == []
+    with pytest.raises(ClusterError, match="no scheduler answers"):
+        list(made.run(["0"]))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_worker_cannot_do_another_one_does(job: MakeJob) -> None:

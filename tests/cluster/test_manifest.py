@@ -67,6 +67,17 @@ def test_a_line_that_was_cut_short_is_dropped(path: Path, cut: int) -> None:
     assert path.read_bytes() == whole
 
 
+def test_one_that_was_made_for_nothing_goes_again(path: Path) -> None:
+    with Manifest(path):
+        assert path.exists()
+    assert not path.exists()
+    with Manifest(path) as manifest:
+        manifest.append([DONE])
+    with Manifest(path):
+        pass
+    assert path.exists()
+
+
 @pytest.mark.parametrize("size", [0, 1, len(HEADER) - 1])
 def test_a_first_line_that_was_cut_short_is_written_again(path: Path, size: int) -> None:
     path.write_bytes(HEADER[:size])

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from jdcodec.cli import app
 from jdcodec.desktop.manual import manual_pages
+from jdcodec.errors import OutputError
 from tests.cli.command import jdc
 
 ROOT = get_command(app)
@@ -66,6 +67,13 @@ def test_text_cannot_become_requests() -> None:
 def test_a_build_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     assert '"1970-01-02"' in manual_pages(ROOT, "1")["jdc.1"]
+
+
+@pytest.mark.parametrize("seconds", ["9" * 12, "9" * 30, "9" * 5000], ids=len)
+def test_a_date_that_is_none(monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", seconds)
+    with pytest.raises(OutputError, match=r"^SOURCE_DATE_EPOCH: no date"):
+        manual_pages(ROOT, "1")
 
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")

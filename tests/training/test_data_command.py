@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from jdcodec.cli.data import data as app
 from jdcodec.errors import JdcError, OutputError, TrainingError
+from jdcodec.training import denoisers
 from jdcodec.training.denoisers import CommandDenoiser, open_denoiser
 from jdcodec.training.index import PairIndex
 from jdcodec.training.loop import train
@@ -177,3 +181,17 @@ def test_what_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
         open_denoiser(tmp_path / "weights", "cpu")
     with pytest.raises(JdcError, match="nowhere: cannot be used as a denoiser"):
         open_denoiser(tmp_path / "nowhere", "cpu")
+
+
+@pytest.mark.parametrize("change", [{"stem_channels": [768, 768]}, {"stem_blocks": [32, 32]}])
+def test_sizes_that_a_file_only_claims_are_not_built(
+    change: dict[str, list[int]], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with safe_open(tiny_model, framework="np") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    metadata["config"] = json.dumps({**json.loads(metadata["config"]), **change})
+    save_file(arrays, tmp_path / "forged.safetensors", metadata)
+    monkeypatch.setattr(denoisers, "DenoiserStem", lambda *sizes: pytest.fail("built"))
+    with pytest.raises(JdcError, match="its denoiser has not the sizes"):
+        open_denoiser(tmp_path / "forged.safetensors", "cpu")

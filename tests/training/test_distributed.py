@@ -204,7 +204,7 @@ def test_a_batch_that_cannot_be_shared(make_options: OptionsMaker) -> None:
 def test_torchruns_variables_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert team_from_environment() == Team()
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(TrainingError, match="not as torchrun sets it: 'RANK'"):
+    with pytest.raises(TrainingError, match="WORLD_SIZE is set, but not RANK"):
         team_from_environment()
     monkeypatch.setenv("LOCAL_RANK", "0")
     for rank, reason in (("x", "invalid literal"), ("2", "RANK 2 of WORLD_SIZE 2")):

@@ -15,7 +15,8 @@ from jdcodec.training.batches import DataOptions
 from jdcodec.training.index import write_index
 from jdcodec.training.loop import Trainer
 from jdcodec.training.pairs import find_pairs
-from jdcodec.training.recipe import Phase, Recipe, load_recipe, shipped_recipes
+from jdcodec.training.recipe import Phase, Recipe, load_recipe
+from jdcodec.training.shipped import shipped_recipes
 
 from .conftest import OptionsMaker
 from .samples import write_pairs

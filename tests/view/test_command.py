@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from conftest import PictureMaker
 from PIL import Image
+from typer.testing import CliRunner
 
-from jdcodec.errors import OutputError
+from jdcodec.cli import app
+from jdcodec.errors import JdcError, OutputError
 from jdcodec.view import browser
 from tests.cli.command import jdc
 
@@ -142,3 +144,25 @@ def test_a_browser_that_never_asks_is_an_error(photo: Path, monkeypatch: pytest.
     monkeypatch.setattr(browser, "PATIENCE", 0.1)
     monkeypatch.setattr(browser.webbrowser, "open", lambda address: True)
     assert "did not ask for the page" in str(jdc("view", photo).exception)
+
+
+@pytest.mark.parametrize("coded", [True, False], ids=["jdc", "photo"])
+def test_a_picture_from_standard_input(coded: bool, photo: Path, tmp_path: Path) -> None:
+    path = CODED if coded else photo
+    words = ["view", "-", str(path), "-o", str(tmp_path / "a.html"), "--model", str(MODEL)]
+    result = CliRunner().invoke(app, words, input=path.read_bytes())
+    assert result.exit_code == 0, result.output
+    assert "standard input" in (tmp_path / "a.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense", CODED.read_bytes()[:100]], ids=["empty", "text", "cut"])
+def test_what_is_no_picture_on_standard_input(data: bytes, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["view", "-", "-o", str(tmp_path / "a.html")], input=data)
+    assert isinstance(result.exception, JdcError)
+    said = str(result.exception)
+    assert said.startswith("standard input: ") and said.count("standard input") == 1 and "\n" not in said
+    assert names(tmp_path) == set()
+
+
+def test_standard_input_holds_one_picture() -> None:
+    assert jdc("view", "-", "-", "-o", "-").exit_code == 2
