@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import typer
 
-from jdcodec.cli import common
+from jdcodec.cli import common, options
 from jdcodec.cli.common import STANDARD, Job
 from jdcodec.cli.progress import Done
 
 if TYPE_CHECKING:
     from jdcodec.codec.picture import Picture, Reading
 
-_FOLDERS = "Folders"
 _PART = "Part of the picture"
-_METADATA = "Metadata"
 _DAMAGE = "Damage"
-_MACHINE = "Machine"
 
 
 class ImageFormat(StrEnum):
@@ -78,28 +75,12 @@ def decode(
     grain: float = typer.Option(
         0.0, "--grain", metavar="0…1", min=0, max=1, help="Put back grain of the look of the removed noise."
     ),
-    force: bool = typer.Option(False, "-f", "--force", help="Overwrite files that exist."),
-    recursive: bool = typer.Option(
-        False, "-r", "--recursive", help="Read folders below folders too.", rich_help_panel=_FOLDERS
-    ),
-    update: bool = typer.Option(
-        False,
-        "-u",
-        "--update",
-        help="Skip files whose output is newer; replace older outputs.",
-        rich_help_panel=_FOLDERS,
-    ),
-    workers: int = typer.Option(
-        1,
-        "-w",
-        "--workers",
-        min=1,
-        max=1024,
-        help="Files decoded side by side, each by a process with the memory of one.",
-        rich_help_panel=_FOLDERS,
-    ),
-    as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each file."),
-    quiet: bool = typer.Option(False, "--quiet", help="Print errors only."),
+    force: options.Force = False,
+    recursive: options.Recursive = False,
+    update: options.Update = False,
+    workers: options.Workers = 1,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
     region: str | None = typer.Option(
         None,
         "--region",
@@ -118,36 +99,16 @@ def decode(
         help="Shrink so that neither side is longer; a small result takes a preview only: fast.",
         rich_help_panel=_PART,
     ),
-    strip: str | None = typer.Option(
-        None,
-        "--strip",
-        metavar="KINDS",
-        help="Metadata to leave out: exif, gps, xmp, icc (with commas between), or all.",
-        rich_help_panel=_METADATA,
-    ),
+    strip: options.Strip = None,
     salvage: bool = typer.Option(
         False,
         "--salvage",
         help="Write what is undamaged of a damaged file, hatch the rest, and exit with status 1.",
         rich_help_panel=_DAMAGE,
     ),
-    model: list[str] = typer.Option(
-        [],
-        "--model",
-        metavar="FILE",
-        help="Weights file to look in before the shipped ones.",
-        rich_help_panel=_MACHINE,
-    ),
-    device: str = typer.Option(
-        "auto", "--device", metavar="DEVICE", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE
-    ),
-    precision: str = typer.Option(
-        "auto",
-        "--precision",
-        metavar="PRECISION",
-        help="auto, fp32 or bf16.",
-        rich_help_panel=_MACHINE,
-    ),
+    model: options.Models = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
 ) -> None:
     """Decode .jdc files to PNG, TIFF, JPEG, WebP, AVIF or PPM.
 
@@ -169,7 +130,9 @@ def decode(
     if min(workers, len(jobs)) == 1:
         common.start_runtime_meanwhile(device)
     deep = bits is BitDepth.sixteen
-    settings = DecodeSettings("uint16" if deep else "uint8", device, precision, tuple(model), grain=grain)
+    settings = DecodeSettings(
+        "uint16" if deep else "uint8", device, precision, tuple(model or ()), grain=grain
+    )
     reading = Reading(settings, view, salvage)
     writing = _Writing(
         format.value if format else None, 16 if deep else 8, image_quality, stripped, force or update, fit
@@ -217,7 +180,7 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
     seconds = time.perf_counter() - started
     kept = picture.metadata
     metadata = strip(MetadataBlocks(kept.exif, kept.xmp, kept.icc), writing.stripped)
-    options: dict[str, Any] = {
+    details: dict[str, Any] = {
         "bit_depth": writing.bit_depth,
         "quality": writing.quality,
         "exif": metadata.exif,
@@ -225,11 +188,11 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
         "icc": metadata.icc,
     }
     if job.target == STANDARD:
-        data = encode_image(pixels, format=writing.format or "png", **options)
+        data = encode_image(pixels, format=writing.format or "png", **details)
         common.write_standard_output(data)
         size = len(data)
     else:
-        write_photo(job.target, pixels, format=writing.format, force=writing.force, **options)
+        write_photo(job.target, pixels, format=writing.format, force=writing.force, **details)
         size = Path(job.target).stat().st_size
     figures = {
         "input": job.source,

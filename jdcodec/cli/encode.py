@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from jdcodec.cli import common, scheduled
+from jdcodec.cli import common, options, scheduled
 from jdcodec.cli.common import STANDARD, Job
 from jdcodec.cli.progress import Done
 
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from jdcodec.photo import Photo, ReadOptions
 
 _SIZE = "Size instead of quality"
-_FOLDERS = "Folders"
-_METADATA = "Metadata"
 _INPUT = "Camera RAW"
-_MACHINE = "Machine"
 _CLUSTER = "Many machines (docs/scale.md)"
 _DEFAULT_QUALITY = 5.0
 
@@ -62,28 +59,12 @@ def encode(
     effort: int = typer.Option(
         4, "-e", "--effort", min=1, max=9, help="1 (fastest) to 9 (smallest for what it shows)."
     ),
-    force: bool = typer.Option(False, "-f", "--force", help="Overwrite files that exist."),
-    as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each photo."),
-    quiet: bool = typer.Option(False, "--quiet", help="Print errors only."),
-    recursive: bool = typer.Option(
-        False, "-r", "--recursive", help="Read folders below folders too.", rich_help_panel=_FOLDERS
-    ),
-    update: bool = typer.Option(
-        False,
-        "-u",
-        "--update",
-        help="Skip photos whose output is newer; replace older outputs.",
-        rich_help_panel=_FOLDERS,
-    ),
-    workers: int = typer.Option(
-        1,
-        "-w",
-        "--workers",
-        min=1,
-        max=1024,
-        help="Photos coded side by side, each by a process with the memory of one.",
-        rich_help_panel=_FOLDERS,
-    ),
+    force: options.Force = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    recursive: options.Recursive = False,
+    update: options.Update = False,
+    workers: options.Workers = 1,
     target_size: str | None = typer.Option(
         None, "--target-size", metavar="SIZE", help="As 300kB: within 2 %.", rich_help_panel=_SIZE
     ),
@@ -97,30 +78,16 @@ def encode(
         help="Never above it: lowers the quality where it has to.",
         rich_help_panel=_SIZE,
     ),
-    strip: str | None = typer.Option(
-        None,
-        "--strip",
-        metavar="KINDS",
-        help="Metadata to leave out: exif, gps, xmp, icc (with commas between), or all.",
-        rich_help_panel=_METADATA,
-    ),
+    strip: options.Strip = None,
     model: str = typer.Option(
         "fast",
         "--model",
         metavar="MODEL",
         help="A shipped model (fast) or the path of a weights file.",
-        rich_help_panel=_MACHINE,
+        rich_help_panel=options.MACHINE,
     ),
-    device: str = typer.Option(
-        "auto", "--device", metavar="DEVICE", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE
-    ),
-    precision: str = typer.Option(
-        "auto",
-        "--precision",
-        metavar="PRECISION",
-        help="auto, fp32 or bf16.",
-        rich_help_panel=_MACHINE,
-    ),
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
     white_balance: WhiteBalance = typer.Option(
         WhiteBalance.camera, "--wb", help="White balance.", rich_help_panel=_INPUT
     ),

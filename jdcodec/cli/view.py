@@ -6,10 +6,8 @@ from pathlib import Path
 
 import typer
 
-from jdcodec.cli import common
+from jdcodec.cli import common, options
 from jdcodec.cli.common import STANDARD
-
-_MACHINE = "Machine"
 
 
 def view(
@@ -34,23 +32,9 @@ def view(
     lossless: bool = typer.Option(
         False, "--lossless", help="Show pictures above 8 megapixels without loss, too: large pages."
     ),
-    model: list[str] = typer.Option(
-        [],
-        "--model",
-        metavar="FILE",
-        help="Weights file to look in before the shipped ones.",
-        rich_help_panel=_MACHINE,
-    ),
-    device: str = typer.Option(
-        "auto", "--device", metavar="DEVICE", help="auto, cpu, cuda, …", rich_help_panel=_MACHINE
-    ),
-    precision: str = typer.Option(
-        "auto",
-        "--precision",
-        metavar="PRECISION",
-        help="auto, fp32 or bf16.",
-        rich_help_panel=_MACHINE,
-    ),
+    model: options.Models = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
 ) -> None:
     """Look at a .jdc file in the browser, beside its original if you like.
 
@@ -75,7 +59,7 @@ def view(
     if output not in (None, STANDARD):
         check_output(output, force=force)
     common.keep_freed_memory()
-    settings = DecodeSettings(device=device, precision=precision, models=tuple(model))
+    settings = DecodeSettings(device=device, precision=precision, models=tuple(model or ()))
     subjects = [
         subject_of(common.read_input(STANDARD), common.source_name(STANDARD), settings)
         if str(path) == STANDARD
