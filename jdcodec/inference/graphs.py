@@ -8,12 +8,14 @@ transforms are graphs of their own, to be compiled in float32.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.entropy.tables import LEVELS
+from jdcodec.inference.interface import LARGEST_SHIFT, latent_gain
 from jdcodec.inference.quiet import ops, ov
 from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE, ModelConfig
 
@@ -81,24 +83,73 @@ class Graphs:
         h = self._conv(self._block(h, f"{name}.0"), f"{name}.1")
         return ov.Model([self._conv(self._block(h, f"{name}.2"), f"{name}.3")], [y])
 
-    def anchor_means(self, height: int, width: int) -> Model:
-        """Hyperlatents (1, N, h, w) int8 to features (1, width, 4 h, 4 w) and means (1, M, 4 h, 4 w)."""
-        z = ops.parameter([1, self._config.hyper_channels, height, width], np.int8)
+    def residuals(self, height: int, width: int, limit: int) -> Model:
+        """Latents, hyperlatents int8 and scale levels uint8 to symbols (1, M, H, W) int32, within the limit.
+
+        Two more inputs are the factors of `Rounding`, (1, 2, 64) and (1, M, 1, 1).
+        """
+        sites = self._latent_sites(height, width)
+        y, levels = ops.parameter(sites, np.float32), ops.parameter(sites, np.uint8)
+        z = self._hyperlatents(height, width)
+        by_level = ops.parameter([1, 2, LEVELS], np.float32)
+        by_channel = ops.parameter([1, sites[1], 1, 1], np.float32)
+        gain = _constant(latent_gain(self._network, self._t)[:, None, None])
+        first, further = (_shift(by_level, row, levels, by_channel) for row in (0, 1))
+        largest = ops.multiply(ops.minimum(ops.convert(levels, np.float32), _constant(1.0)), _constant(limit))
+
+        def rounded(mean: Node) -> Node:
+            value = ops.multiply(ops.subtract(y, mean), gain)
+            magnitude = ops.abs(value)
+            shift = ops.select(ops.greater_equal(magnitude, _constant(1.5)), further, first)
+            whole = ops.floor(ops.add(ops.subtract(magnitude, shift), _constant(0.5)))
+            return ops.multiply(ops.minimum(ops.relu(whole), largest), ops.sign(value))
+
+        symbols, _ = self._in_two_passes(z, rounded, height, width)
+        return ov.Model([ops.convert(symbols, np.int32)], [y, z, levels, by_level, by_channel])
+
+    def decoded_latents(self, height: int, width: int) -> Model:
+        """Symbols (1, M, H, W) int16 and hyperlatents int8 to decoded latents float32."""
+        symbols = ops.parameter(self._latent_sites(height, width), np.int16)
+        z = self._hyperlatents(height, width)
+        levels = ops.convert(symbols, np.float32)
+        return ov.Model([self._in_two_passes(z, lambda mean: levels, height, width)[1]], [symbols, z])
+
+    def _latent_sites(self, height: int, width: int) -> list[int]:
+        return [1, self._config.latent_channels, height, width]
+
+    def _hyperlatents(self, height: int, width: int) -> Node:
+        return ops.parameter([1, self._config.hyper_channels, height // 4, width // 4], np.int8)
+
+    def _in_two_passes(
+        self, z: Node, symbols: Callable[[Node], Node], height: int, width: int
+    ) -> tuple[Node, Node]:
+        """Symbols and decoded latents, anchors first: the means of the others depend on them.
+
+        `symbols` gives those of all sites for a mean. Anchors are the sites whose row + column is even.
+        """
+        step = _constant(1.0 / latent_gain(self._network, self._t)[:, None, None])
+
+        def decoded(mean: Node, sites: NDArray[Any]) -> tuple[Node, Node]:
+            mask = _constant(sites[None])
+            found = ops.multiply(symbols(mean), mask)
+            return found, ops.multiply(ops.add(ops.multiply(found, step), mean), mask)
+
+        others = np.add.outer(np.arange(height), np.arange(width)) % 2
+        features = self._features(z)
+        first, y_anchors = decoded(self._conv(features, "entropy.anchor_mean"), 1 - others)
+        second, y_others = decoded(self._mean_of_others(features, y_anchors), others)
+        return ops.add(first, second), ops.add(y_anchors, y_others)
+
+    def _features(self, z: Node) -> Node:
+        """What both passes know of the hyperlatents: (1, width, H, W)."""
         name = "entropy.hyper_synthesis"
         h = self._block(self._up(ops.convert(z, np.float32), f"{name}.0", 2), f"{name}.1")
-        features = self._block(self._up(h, f"{name}.2", 2), f"{name}.3")
-        return ov.Model([features, self._conv(features, "entropy.anchor_mean")], [z])
+        return self._block(self._up(h, f"{name}.2", 2), f"{name}.3")
 
-    def other_means(self, height: int, width: int) -> Model:
-        """Features and decoded anchors (1, M, H, W) to means (1, M, H, W) of the others."""
-        features = ops.parameter([1, self._config.hyper_width, height, width], np.float32)
-        anchors = ops.parameter([1, self._config.latent_channels, height, width], np.float32)
-        context = self._conv(self._depthwise(anchors, "entropy.context_spread"), "entropy.context_mix")
+    def _mean_of_others(self, features: Node, y_anchors: Node) -> Node:
+        context = self._conv(self._depthwise(y_anchors, "entropy.context_spread"), "entropy.context_mix")
         h = self._modulated(ops.add(features, context), "entropy.context_modulation")
-        return ov.Model(
-            [self._conv(self._block(h, "entropy.context_block.0"), "entropy.context_mean")],
-            [features, anchors],
-        )
+        return self._conv(self._block(h, "entropy.context_block.0"), "entropy.context_mean")
 
     def synthesis(self, height: int, width: int) -> Model:
         """Latents (1, M, H, W) to what the network adds to their linear picture, (1, 3, 16 H, 16 W)."""
@@ -184,6 +235,13 @@ def _constant(values: Any) -> Node:
     if array.ndim in (0, 3):
         array = array.reshape((1,) * (4 - array.ndim) + array.shape)
     return ops.constant(np.ascontiguousarray(array))
+
+
+def _shift(by_level: Node, row: int, levels: Node, by_channel: Node) -> Node:
+    """The shifts of `Rounding` for scale levels (1, M, H, W)."""
+    line = ops.reshape(ops.gather(by_level, ops.constant(row), ops.constant(1)), ops.constant([-1]), False)
+    chosen = ops.gather(line, ops.convert(levels, np.int32), ops.constant(0))
+    return ops.minimum(ops.multiply(chosen, by_channel), _constant(LARGEST_SHIFT))
 
 
 def _centred(x: Node) -> Node:

@@ -8,7 +8,7 @@ floating point and may differ slightly between devices. What must agree exactly,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,25 +26,16 @@ Denoised = NDArray[np.float16]
 #: What pixels are delivered as: integers over their full range, or floats from 0 to 1.
 PixelType = type[np.uint8] | type[np.uint16] | type[np.float32]
 
-#: Rows and columns, counted from these by twos, of the sites whose row + column is even, and of the others.
-ANCHORS, OTHERS = ((0, 0), (1, 1)), ((0, 1), (1, 0))
-
-#: Some sites of some channels of a grid.
-Part = tuple[slice, slice, slice]
-
 #: A magnitude above n is never rounded to less than n.
-_LARGEST_SHIFT = 0.5
-
-#: Elements that element-wise arithmetic works on at a time, so that they stay in the cache.
-_CHUNK = 1 << 18
+LARGEST_SHIFT = 0.5
 
 
 @dataclass(frozen=True)
 class Rounding:
     """How much further than 1/2 a magnitude must be from 0 and from n to be rounded away (rate-aware).
 
-    `by_level`: (2, 64) float32, for the first step and for further ones, by scale level; `by_channel`: (M,)
-    float32. Their product is the shift.
+    `by_level`: (2, 64) float32, for the step from 0 to 1 and, from magnitude 1.5 on, for further ones, by
+    scale level; `by_channel`: (M,) float32. Their product, at most LARGEST_SHIFT, is the shift.
     """
 
     by_level: Floats
@@ -80,12 +71,22 @@ class Inference(ABC):
         """Latents (M, H, W), sides multiples of 4, to hyperlatents (N, H/4, W/4), not rounded."""
 
     @abstractmethod
-    def means_of_anchors(self, z: NDArray[np.int8]) -> tuple[Any, Floats]:
-        """Hyperlatents (N, h, w) to (features for `means_of_others`, means (M, 4 h, 4 w) at the anchors)."""
+    def residuals(
+        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding, limit: int
+    ) -> NDArray[np.signedinteger[Any]]:
+        """Symbols of the latents, (M, H, W): rounded differences from the means, 0 where the level is 0.
+
+        y: (M, H, W); z: hyperlatents (N, H/4, W/4); levels: (M, H, W) scale levels. No symbol lies beyond
+        ±limit. What of a difference v = (y − mean) · gain is coded has its sign and the magnitude
+        floor(|v| − shift + 1/2), see `Rounding`.
+
+        Anchors, the sites whose row + column is even, come first: what a decoder makes of their symbols tells
+        of the means of the others.
+        """
 
     @abstractmethod
-    def means_of_others(self, features: Any, y_anchors: Floats) -> Floats:
-        """Means (M, H, W) off the anchors; y_anchors: decoded latents, zero off the anchors."""
+    def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        """Inverse of `residuals`: (M, H, W) symbols and hyperlatents to decoded latents."""
 
     @abstractmethod
     def picture(self, y_hat: Floats, dtype: PixelType, *, gray: bool = False) -> NDArray[Any]:
@@ -94,69 +95,6 @@ class Inference(ABC):
     def rounded_hyperlatents(self, y: Floats, limit: int) -> NDArray[np.int8]:
         """Latents (M, H, W) to integer hyperlatents (N, H/4, W/4) in −limit … limit."""
         return np.clip(np.rint(self.hyperlatents(y)), -limit, limit).astype(np.int8)
-
-    def residuals(
-        self,
-        y: Floats,
-        z: NDArray[np.int8],
-        levels: NDArray[np.uint8],
-        rounding: Rounding,
-        limit: int,
-    ) -> NDArray[np.int16]:
-        """Symbols of the latents, (M, H, W): rounded differences from the means, 0 where the level is 0.
-
-        `levels`: (M, H, W) scale levels.
-        """
-        symbols = np.empty(y.shape, np.int16)
-        y_anchors = np.zeros_like(y)
-        features, mean = self.means_of_anchors(z)
-        for part in _parts(y.shape, ANCHORS):
-            found = self._round(y[part], mean[part], levels[part], rounding, limit, part[0])
-            symbols[part] = found
-            found /= self._gain_of(part)
-            y_anchors[part] = np.add(found, mean[part], out=found)
-        mean = self.means_of_others(features, y_anchors)
-        for part in _parts(y.shape, OTHERS):
-            symbols[part] = self._round(y[part], mean[part], levels[part], rounding, limit, part[0])
-        return symbols
-
-    def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
-        """Inverse of `residuals`: (M, H, W) symbols and hyperlatents to decoded latents."""
-        decoded = np.zeros(symbols.shape, np.float32)
-        features, mean = self.means_of_anchors(z)
-        for part in _parts(symbols.shape, ANCHORS):
-            decoded[part] = symbols[part] / self._gain_of(part) + mean[part]
-        mean = self.means_of_others(features, decoded)
-        for part in _parts(symbols.shape, OTHERS):
-            decoded[part] = symbols[part] / self._gain_of(part) + mean[part]
-        return decoded
-
-    def _gain_of(self, part: Part) -> Floats:
-        return self.gain[part[0], None, None]
-
-    def _round(
-        self,
-        y: Floats,
-        mean: Floats,
-        levels: NDArray[np.uint8],
-        rounding: Rounding,
-        limit: int,
-        channels: slice,
-    ) -> Floats:
-        """Rounded (y − mean)·gain of some channels, as floats; 0 where the level is 0."""
-        value = y - mean
-        value *= self.gain[channels, None, None]
-        magnitude = np.abs(value)
-        shift, further = (row[levels] for row in rounding.by_level)
-        np.copyto(shift, further, where=magnitude >= 1.5)
-        shift *= rounding.by_channel[channels, None, None]
-        np.minimum(shift, _LARGEST_SHIFT, out=shift)
-        magnitude -= shift
-        magnitude += 0.5
-        np.floor(magnitude, out=magnitude)
-        np.clip(magnitude, 0, limit, out=magnitude)
-        magnitude *= levels > 0
-        return np.copysign(magnitude, value, out=magnitude)
 
 
 def latent_gain(network: Mapping[str, NDArray[Any]], t: float) -> Floats:
@@ -176,11 +114,3 @@ def to_levels(picture: Floats, dtype: PixelType, *, gray: bool = False) -> NDArr
         return pixels
     levels: NDArray[Any] = np.rint(pixels * np.float32(np.iinfo(dtype).max)).astype(dtype)  # type: ignore[type-var]
     return levels
-
-
-def _parts(shape: tuple[int, ...], parities: tuple[tuple[int, int], ...]) -> Iterator[Part]:
-    """The sites of a checkerboard colour, a few channels at a time."""
-    count = max(1, _CHUNK // (shape[1] * shape[2]))
-    for start in range(0, shape[0], count):
-        for row, column in parities:
-            yield slice(start, min(start + count, shape[0])), slice(row, None, 2), slice(column, None, 2)

@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.inference.graphs import Graphs, Model
-from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, latent_gain
+from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, Rounding, latent_gain
 from jdcodec.inference.quiet import ov
-from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE, ModelConfig
+from jdcodec.model.config import LATENT_STRIDE, ModelConfig
 
 #: Compiled graphs kept at most, and the pixels that they cover in all: a photo takes about eight. Each holds
 #: up to 80 bytes of memory for a pixel, and those for the windows of a large photo cover 22 million.
 _KEPT, _KEPT_PIXELS = 48, 24_000_000
 
 #: Pixels a side of what graphs take in; of all others those of a latent site.
-_STRIDES = {"denoiser": 1, "analysis": 1, "linear_analysis": 1, "anchor_means": HYPER_STRIDE}
+_STRIDES = {"denoiser": 1, "analysis": 1, "linear_analysis": 1}
 
 #: Graphs that are the same at every quality.
-_OF_ALL_QUALITIES = ("denoiser", "linear_analysis", "anchor_means", "linear_synthesis")
+_OF_ALL_QUALITIES = ("denoiser", "linear_analysis", "linear_synthesis")
 
 
 @lru_cache(maxsize=1)
@@ -143,13 +143,18 @@ class OpenVinoInference(Inference):
         z: Floats = self._graph("hyper_analysis", *y.shape[1:])(y)[0]
         return z
 
-    def means_of_anchors(self, z: NDArray[np.int8]) -> tuple[Any, Floats]:
-        features, means = self._graph("anchor_means", *z.shape[1:])(z)
-        return features, means
+    def residuals(
+        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding, limit: int
+    ) -> NDArray[np.int32]:
+        run = self._graph("residuals", *y.shape[1:], limit)
+        symbols: NDArray[np.int32] = run(y, z, levels, rounding.by_level, rounding.by_channel[:, None, None])[
+            0
+        ]
+        return symbols
 
-    def means_of_others(self, features: Any, y_anchors: Floats) -> Floats:
-        means: Floats = self._graph("other_means", *y_anchors.shape[1:])(features, y_anchors)[0]
-        return means
+    def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        y_hat: Floats = self._graph("decoded_latents", *symbols.shape[1:])(symbols, z)[0]
+        return y_hat
 
     def picture(self, y_hat: Floats, dtype: PixelType, *, gray: bool = False) -> NDArray[Any]:
         size = y_hat.shape[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,7 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, to_levels
+from jdcodec.inference.interface import (
+    LARGEST_SHIFT,
+    Denoised,
+    Floats,
+    Inference,
+    PixelType,
+    Rounding,
+    to_levels,
+)
+from jdcodec.model.entropy_model import checkerboard
 from jdcodec.model.network import JointCodec
 
 
@@ -26,8 +36,8 @@ class TorchInference(Inference):
         self.dtype = dtype
         self.t = torch.tensor([t], device=self.device)
         with torch.inference_mode():
-            gain = network.gain(self.t).exp().flatten().float().cpu().numpy()
-        super().__init__(network.config, gain)
+            self._gain = network.gain(self.t).exp().float()
+        super().__init__(network.config, self._gain.flatten().cpu().numpy())
 
     def precision(self) -> AbstractContextManager[object]:
         """Autocast to the dtype; weights are cast once within the outermost use."""
@@ -57,15 +67,47 @@ class TorchInference(Inference):
             return _array(self.network.entropy.hyperlatents(self._tensor(y), self.t))
 
     @torch.inference_mode()
-    def means_of_anchors(self, z: NDArray[np.int8]) -> tuple[Tensor, Floats]:
-        with self.precision():
-            features = self.network.entropy.features(self._tensor(z))
-            return features, _array(self.network.entropy.mean_of_anchors(features))
+    def residuals(
+        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding, limit: int
+    ) -> NDArray[np.int16]:
+        latents, index = self._tensor(y), self._tensor(levels).int()
+        factor = torch.from_numpy(rounding.by_channel).to(self.device)[:, None, None]
+        first, further = (
+            (row[index] * factor).clamp_(max=LARGEST_SHIFT)
+            for row in torch.from_numpy(rounding.by_level).to(self.device)
+        )
+
+        def rounded(mean: Tensor) -> Tensor:
+            value = (latents - mean) * self._gain
+            magnitude = value.abs()
+            magnitude += 0.5 - torch.where(magnitude >= 1.5, further, first)
+            whole = magnitude.floor_().clamp_(0, limit).mul_(index > 0)
+            return torch.copysign(whole, value)
+
+        symbols, _ = self._in_two_passes(z, rounded)
+        found: NDArray[np.int16] = symbols[0].to(torch.int16).cpu().numpy()
+        return found
 
     @torch.inference_mode()
-    def means_of_others(self, features: Any, y_anchors: Floats) -> Floats:
+    def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        levels = self._tensor(symbols)
+        return _array(self._in_two_passes(z, lambda mean: levels)[1])
+
+    def _in_two_passes(
+        self, z: NDArray[np.int8], symbols: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Symbols and decoded latents; `symbols` gives those of all sites for a mean."""
+        entropy = self.network.entropy
         with self.precision():
-            return _array(self.network.entropy.mean_of_others(features, self._tensor(y_anchors), self.t))
+            features = entropy.features(self._tensor(z))
+            mean = entropy.mean_of_anchors(features).float()
+        anchors = checkerboard(mean.shape[2], mean.shape[3], self.device)
+        first = symbols(mean) * anchors
+        y_anchors = (first / self._gain + mean) * anchors
+        with self.precision():
+            mean = entropy.mean_of_others(features, y_anchors, self.t).float()
+        found = torch.where(anchors, first, symbols(mean))
+        return found, torch.where(anchors, y_anchors, found / self._gain + mean)
 
     @torch.inference_mode()
     def picture(self, y_hat: Floats, dtype: PixelType, *, gray: bool = False) -> NDArray[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -101,15 +100,14 @@ def test_means_that_drift_do_not_upset_the_parse(
 ) -> None:
     """Codecs whose means choose the tables lose all that follows at the first mean that is off."""
     expected, undisturbed = parsed(data, tiny_model), pixels(data, tiny_model)
-    original = OpenVinoInference.means_of_anchors
+    original = OpenVinoInference.reconstruct_latents
     generator = np.random.default_rng(0)
 
-    def disturbed(self: OpenVinoInference, z: NDArray[np.int8]) -> tuple[Any, Floats]:
-        features, means = original(self, z)
-        drift = 1e-3 * generator.standard_normal(means.shape, np.float32)
-        return features, means + drift
+    def disturbed(self: OpenVinoInference, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        latents = original(self, symbols, z)
+        return latents + 1e-3 * generator.standard_normal(latents.shape, np.float32)
 
-    monkeypatch.setattr(OpenVinoInference, "means_of_anchors", disturbed)
+    monkeypatch.setattr(OpenVinoInference, "reconstruct_latents", disturbed)
     assert_same(parsed(data, tiny_model), expected)
     difference = np.abs(pixels(data, tiny_model) - undisturbed)
     assert 0 < difference.max() < 2 / 255

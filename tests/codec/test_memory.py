@@ -28,7 +28,7 @@ from jdcodec.codec.symbols import (
 )
 from jdcodec.codec.weights import load_weights
 from jdcodec.codec.windows import Window, cover, relay
-from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType
+from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, Rounding
 from jdcodec.model.config import FAST
 
 Sides = tuple[int, int]
@@ -133,12 +133,13 @@ class Arithmetic(Inference):
     def hyperlatents(self, y: Floats) -> Floats:
         return np.ascontiguousarray(y[: self.config.hyper_channels, ::4, ::4])
 
-    def means_of_anchors(self, z: NDArray[np.int8]) -> tuple[Any, Floats]:
-        means = np.zeros((self.config.latent_channels, 4 * z.shape[1], 4 * z.shape[2]), np.float32)
-        return None, means
+    def residuals(
+        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding, limit: int
+    ) -> NDArray[np.int16]:
+        return y.astype(np.int16)
 
-    def means_of_others(self, features: Any, y_anchors: Floats) -> Floats:
-        return y_anchors
+    def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        return symbols.astype(np.float32)
 
     def picture(self, y_hat: Floats, dtype: PixelType, *, gray: bool = False) -> NDArray[Any]:
         few = y_hat[:3].transpose(1, 2, 0).astype(dtype)

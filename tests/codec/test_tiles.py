@@ -54,7 +54,7 @@ def test_decoded_symbols_are_those_that_were_encoded(tiny_model: Path, make_pict
 
 
 #: Methods of a network that run once for each window.
-BY_WINDOW = ("denoise", "latents", "hyperlatents", "means_of_anchors", "picture")
+BY_WINDOW = ("denoise", "latents", "hyperlatents", "residuals", "reconstruct_latents", "picture")
 
 
 def counted(inference: Inference) -> Counter[str]:
@@ -113,7 +113,7 @@ def test_pixels_do_not_depend_on_the_windows(
         pixels[window_pixels] = symbols_to_picture(
             symbols["whole (1000, 192)"], inference, (1000, 190), np.uint8, window_pixels=window_pixels
         ).astype(int)
-        for method in ("means_of_anchors", "picture"):
+        for method in ("reconstruct_latents", "picture"):
             assert calls[method] == 1 if window_pixels == 10**9 else calls[method] >= 2
     whole, windows = pixels.values()
     assert np.abs(whole - windows).max() <= 1

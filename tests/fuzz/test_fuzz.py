@@ -241,7 +241,7 @@ def test_weights(weights: Weights, tmp_path: Path) -> None:
         build_network(read, torch.device("cpu"))
         inference = OpenVinoInference(Network(read.config, read.network, bf16=False), random.random())
         if random.random() < 0.1:  # compiling takes longer than all else
-            inference.means_of_anchors(np.zeros((read.config.hyper_channels, 1, 1), np.int8))
+            inference.hyperlatents(np.zeros((read.config.latent_channels, 4, 4), np.float32))
 
     fuzz("weights", examine)
 

@@ -36,12 +36,11 @@ def fresh() -> Network:
 def everything(network: Network, size: tuple[int, int], seed: int, t: float = 0.5) -> list[NDArray[Any]]:
     """What each method gives for inputs of a size."""
     inference, given = OpenVinoInference(network, t), Inputs(network.config, *size, seed)
-    features, anchors = inference.means_of_anchors(given.z)
     return [
         *some(network, size, seed, t),
         inference.latents(given.denoised),
-        anchors,
-        inference.means_of_others(features, given.anchors),
+        inference.residuals(given.y, given.z, given.levels, given.rounding, 99),
+        inference.reconstruct_latents(given.symbols, given.z),
         inference.picture(given.y, np.uint8),
     ]
 
@@ -133,11 +132,13 @@ def test_graphs_are_compiled_once(fresh: Network) -> None:
     kinds = compiling(fresh, lambda: everything(fresh, (64, 64), seed=0))
     assert kinds == {
         *("denoiser", "analysis", "linear_analysis", "hyper_analysis"),
-        *("anchor_means", "other_means", "synthesis", "linear_synthesis"),
+        *("residuals", "decoded_latents", "synthesis", "linear_synthesis"),
     }
     assert compiling(fresh, lambda: everything(fresh, (64, 64), seed=1)) == set()
     of_another_quality = compiling(fresh, lambda: everything(fresh, (64, 64), seed=1, t=0.6))
-    assert of_another_quality == {"analysis", "hyper_analysis", "other_means", "synthesis"}
+    assert of_another_quality == {
+        *("analysis", "hyper_analysis", "residuals", "decoded_latents", "synthesis")
+    }
 
 
 def test_what_is_shared_between_qualities_does_not_depend_on_them(fresh: Network) -> None:

@@ -74,17 +74,19 @@ def test_latents_and_hyperlatents(network: JointCodec, size: tuple[int, int], t:
 
 
 @pytest.mark.parametrize(("size", "t"), list(zip(SIZES, (0.0, 0.6, 1.0))))
-def test_means(network: JointCodec, size: tuple[int, int], t: float) -> None:
+def test_symbols_and_decoded_latents(network: JointCodec, size: tuple[int, int], t: float) -> None:
     given = Inputs(network.config, *size)
     found, expected = both(network, t)
-    (features, anchors), (torch_features, torch_anchors) = (
-        each.means_of_anchors(given.z) for each in (found, expected)
+    levels, rounding = given.levels, given.rounding
+    symbols, torch_symbols = (
+        each.residuals(given.y, given.z, levels, rounding, 99) for each in (found, expected)
     )
-    close(anchors, torch_anchors)
-    close(
-        found.means_of_others(features, given.anchors),
-        expected.means_of_others(torch_features, given.anchors),
-    )
+    # Values at a rounding edge may fall either way.
+    assert np.mean(symbols != torch_symbols) < 1e-3
+    assert np.abs(symbols - torch_symbols).max() <= 1
+    assert (symbols != 0).any()
+    same = torch_symbols.astype(np.int16)
+    close(found.reconstruct_latents(same, given.z), expected.reconstruct_latents(same, given.z))
 
 
 @pytest.mark.parametrize("gray", [False, True])
@@ -121,16 +123,14 @@ class TestBf16:
     def test_all_within_what_bf16_loses(self, network: JointCodec) -> None:
         given = Inputs(network.config, 64, 128)
         fast, exact = start_on_openvino(network, 0.6, bf16=True), start_on_torch(network, 0.6)
-        features, anchors = fast.means_of_anchors(given.z)
-        exact_features, exact_anchors = exact.means_of_anchors(given.z)
+        symbols = given.symbols
         pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {
             "denoised": (fast.denoise(given.pixels, 1.0), exact.denoise(given.pixels, 1.0)),
             "latents": (fast.latents(given.denoised), exact.latents(given.denoised)),
             "hyperlatents": (fast.hyperlatents(given.y), exact.hyperlatents(given.y)),
-            "anchors": (anchors, exact_anchors),
-            "others": (
-                fast.means_of_others(features, given.anchors),
-                exact.means_of_others(exact_features, given.anchors),
+            "decoded": (
+                fast.reconstruct_latents(symbols, given.z),
+                exact.reconstruct_latents(symbols, given.z),
             ),
             "picture": (fast.picture(given.y, np.float32), exact.picture(given.y, np.float32)),
         }
