@@ -17,6 +17,7 @@ from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.entropy import decode_tile
 from jdcodec.errors import DamagedError, FormatError, JdcError
 from jdcodec.model.config import HYPER_STRIDE
+from jdcodec.threads import in_order
 
 if TYPE_CHECKING:
     from jdcodec.codec.symbols import Symbols
@@ -92,11 +93,14 @@ def decode_symbols(file: JdcFile, weights: Weights) -> Symbols:
 
     header = file.header
     symbols = Symbols.empty(weights.tables, header.coded_height, header.coded_width)
-    for rect, tile in zip(header.tiles(), file.tiles):
-        z, y = decode_tile_symbols(tile, rect, weights, header.quality_code)
+
+    def decode(task: tuple[TileRect, Tile]) -> None:
+        rect, tile = task
         place = symbols.tile(rect)
-        place.z[:] = z
-        place.y[:] = y
+        place.z[:], place.y[:] = decode_tile_symbols(tile, rect, weights, header.quality_code)
+
+    for _ in in_order(decode, zip(header.tiles(), file.tiles)):
+        pass
     return symbols
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from jdcodec.codec.grain_meter import GrainMeter
 from jdcodec.codec.target import SizeGoal, code_to_size
 from jdcodec.codec.weights import Weights, find_model
-from jdcodec.container import Header, Limits, Metadata, Tile, Writer, parse
+from jdcodec.container import Header, Limits, Metadata, Tile, TileRect, Writer, parse
 from jdcodec.container.grain import pack_grain
 from jdcodec.container.header import MAX_QUALITY_CODE
 from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.entropy import encode_tile
 from jdcodec.errors import JdcError
+from jdcodec.threads import in_order
 
 if TYPE_CHECKING:
     from jdcodec.codec.effort import Aim
@@ -98,11 +99,14 @@ def code_photo(photo: Photo, settings: EncodeSettings) -> Coded:
 
 def code_tiles(symbols: Symbols, weights: Weights, header: Header) -> Iterator[Tile]:
     """Range-code each tile of a picture's symbols."""
-    for rect in header.tiles():
+
+    def code(rect: TileRect) -> Tile:
         tile = symbols.tile(rect)
         z, y = np.ascontiguousarray(tile.z), np.ascontiguousarray(tile.y)
         data = encode_tile(weights.tables, z, y, header.quality_code)
-        yield Tile(rect.index, symbols_crc(z, y), data)
+        return Tile(rect.index, symbols_crc(z, y), data)
+
+    return in_order(code, header.tiles())
 
 
 def symbols_crc(

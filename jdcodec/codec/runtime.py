@@ -50,7 +50,8 @@ def start_inference(
 
 
 def _on_openvino(weights: Weights, t: float, precision: str) -> Inference:
-    from jdcodec.inference.on_openvino import Network, OpenVinoInference, has_fast_bf16, usable_cores
+    from jdcodec.inference.on_openvino import Network, OpenVinoInference, has_fast_bf16
+    from jdcodec.threads import usable_cores
 
     bf16 = has_fast_bf16() if precision == "auto" else precision == "bf16"
     with _lock:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jdcodec.container import Limits, ScanReport, scan
+from jdcodec.container import Limits, ScanReport, Tile, scan
 from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.errors import DamagedError
+from jdcodec.threads import in_order
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,19 @@ def verify_symbols(
     header = report.header
     weights = find_model_by_id(header.model_id, models)
     lost, problems = list(_lost_tiles(report)), list(report.problems)
-    for found in report.tiles():
-        if found.tile is not None:
-            try:
-                decode_tile_symbols(found.tile, header.tile_rect(found.index), weights, header.quality_code)
-            except DamagedError as error:
-                lost.append(found.index)
-                problems.append(str(error))
+
+    def problem(tile: Tile) -> str | None:
+        try:
+            decode_tile_symbols(tile, header.tile_rect(tile.index), weights, header.quality_code)
+        except DamagedError as error:
+            return str(error)
+        return None
+
+    tiles = [found.tile for found in report.tiles() if found.tile is not None]
+    for tile, found_problem in zip(tiles, in_order(problem, tiles)):
+        if found_problem is not None:
+            lost.append(tile.index)
+            problems.append(found_problem)
     return Verdict(header.tile_count, tuple(sorted(lost)), tuple(problems))
 
 

@@ -6,8 +6,6 @@ one call; calls from several threads take turns.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -21,6 +19,7 @@ from jdcodec.inference.graphs import Graphs, Model
 from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, Rounding, latent_gain
 from jdcodec.inference.quiet import ov
 from jdcodec.model.config import LATENT_STRIDE, ModelConfig
+from jdcodec.threads import usable_cores
 
 #: Compiled graphs kept at most, and the pixels that they cover in all: a photo takes about eight. Each holds
 #: up to 80 bytes of memory for a pixel, and those for the windows of a large photo cover 22 million.
@@ -42,14 +41,6 @@ def core() -> Any:
 def has_fast_bf16() -> bool:
     """Whether the processor multiplies bf16 at more than fp32's speed: AVX-512 BF16, AMX and their like."""
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def usable_cores() -> int:
-    """Processors this process may run on, or OMP_NUM_THREADS where that is fewer."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(ValueError):
-        available = min(available, max(1, int(os.environ.get("OMP_NUM_THREADS", available))))
-    return available
 
 
 class Network:

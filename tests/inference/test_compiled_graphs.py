@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from jdcodec.inference import on_openvino
-from jdcodec.inference.on_openvino import Network, OpenVinoInference, usable_cores
+from jdcodec.inference.on_openvino import Network, OpenVinoInference
 
 from .conftest import Inputs, odd_network
 
@@ -145,35 +142,3 @@ def test_what_is_shared_between_qualities_does_not_depend_on_them(fresh: Network
     everything(fresh, (64, 64), seed=0, t=0.1)
     expected = everything(started(), (64, 64), seed=0, t=0.9)
     assert_all_equal(everything(fresh, (64, 64), seed=0, t=0.9), expected)
-
-
-def cores_with(setting: str | None, affinity: int | None = None) -> int:
-    """`usable_cores` in a process with this OMP_NUM_THREADS, on so many processors."""
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    if setting is not None:
-        environment["OMP_NUM_THREADS"] = setting
-    script = f"""
-import os
-if {affinity} is not None:
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{affinity}])
-from jdcodec.inference.on_openvino import usable_cores
-print(usable_cores())
-"""
-    command = [sys.executable, "-c", script]
-    return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity")
-def test_processors_in_use() -> None:
-    available = len(os.sched_getaffinity(0))
-    assert cores_with(None) == available
-    assert cores_with(None, affinity=1) == 1
-
-
-def test_fewer_threads_are_taken_where_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    for setting, expected in (("3", 3), ("8", 8), ("100", 8), ("0", 1), ("-2", 1), ("many", 8), ("", 8)):
-        monkeypatch.setenv("OMP_NUM_THREADS", setting)
-        assert usable_cores() == expected, setting
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    assert usable_cores() == 8

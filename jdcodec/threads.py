@@ -1,0 +1,47 @@
+"""How many processors to use, and tasks shared among that many threads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+#: Results that may wait for the one before them, for each thread.
+_AHEAD = 2
+
+
+def usable_cores() -> int:
+    """Processors this process may run on, or OMP_NUM_THREADS where that is fewer."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(ValueError):
+        available = min(available, max(1, int(os.environ.get("OMP_NUM_THREADS", available))))
+    return available
+
+
+def in_order(run: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """What `run` gives for each task, in their order, computed on all processors.
+
+    Worth it where `run` spends its time in numpy, which lets other threads go on. Few results are held at a
+    time. An exception comes where its result would have, and tasks not yet begun are dropped.
+    """
+    threads = usable_cores()
+    if threads == 1:
+        yield from map(run, tasks)
+        return
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="jdc")
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(run, task))
+            if len(waiting) > _AHEAD * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
