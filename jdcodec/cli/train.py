@@ -86,7 +86,26 @@ def train(
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="cpu, cuda, …", rich_help_panel=_MACHINE)
     ] = "cpu",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", rich_help_panel=_MACHINE)] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="CPU threads of a step.",
+            show_default="the cores that data workers leave",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
+    data_workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=64,
+            help="Threads that make batches ahead of the steps; 0: each step makes its own.",
+            show_default="by the cores that are free",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
     compile: Annotated[
         bool, typer.Option("--compile", help="Compile the network first (CUDA).", rich_help_panel=_MACHINE)
     ] = False,
@@ -126,6 +145,7 @@ def train(
         start_from=tuple(start_from or ()),
         device=device,
         threads=threads,
+        data_workers=data_workers,
         compile=compile,
         force=force,
         tensorboard=tensorboard,

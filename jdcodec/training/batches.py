@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +46,17 @@ class Batch:
     t: Tensor
 
 
+@dataclass(frozen=True)
+class Order:
+    """What a batch of a recipe depends on: step, crops, and whether high qualities come first still."""
+
+    step: int
+    phase: Phase
+    high_rates: bool = False
+
+
 class Batches:
-    """Draws the batches of a recipe. Everything about the data is checked on construction."""
+    """Draws the batches of a recipe, in any thread. Everything about the data is checked on construction."""
 
     def __init__(
         self,
@@ -82,12 +92,22 @@ class Batches:
             validation = Validation.of_pairs(apart, device) if len(apart) else validation
         return cls(recipe, photographs, pairs, validation, device, team)
 
-    def draw(self, step: int, phase: Phase, progress: float) -> Batch:
+    def order(self, step: int, progress: float) -> Order:
+        """What to draw for a step before which `progress`, 0 to 1, of the schedule is done."""
+        phase = [phase for phase in self.recipe.phases if phase.start <= progress][-1]
+        return Order(step, phase, progress < self.recipe.high_rates_first)
+
+    def draw(self, order: Order) -> Batch:
         """The batch of a step, drawn from seed and step alone, so that a resume repeats it.
 
         Of several processes each makes its share: together they have the crops, mix, strengths and qualities
-        that one process would have; made noise is drawn by each process for itself.
+        that one process would have; made noise is drawn by each process for itself. On a CPU no other threads
+        help, as how torch divides work among them shows in the last bits.
         """
+        with _one_thread():
+            return self._drawn(order.step, order.phase, order.high_rates)
+
+    def _drawn(self, step: int, phase: Phase, high_rates: bool) -> Batch:
         recipe, share = self.recipe, self.team.share
         cpu_generator = torch.Generator().manual_seed(mixed_seed(recipe.seed, step, "crops"))
         unit = torch.rand(4, phase.batch, generator=self._mix_generator(step))[:, share].to(self.device)
@@ -97,7 +117,7 @@ class Batches:
         target = torch.where(keep_clean, clean, target)
         strength = torch.where(unit[1] < recipe.full_strength_share, torch.ones_like(unit[1]), unit[2])
         t = unit[3]
-        if progress < recipe.high_rates_first:
+        if high_rates:
             t = t.sqrt()
         return Batch(noisy, target, strength, t)
 
@@ -133,6 +153,17 @@ class Batches:
             count = round(self.recipe.clean_share * batch)
             return torch.arange(batch, device=unit.device)[self.team.share] >= batch - count
         return unit < self.recipe.clean_share
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Within it, torch's operations called by this thread use no other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _validation(held_out: Sequence[Path], largest: int, device: torch.device) -> Validation | None:

@@ -28,11 +28,12 @@ TIMEOUT = 600.0
 
 @dataclass(frozen=True)
 class Team:
-    """This process among those of a run. `local_rank` counts on this machine."""
+    """This process among those of a run. `local_rank` counts the `local_size` ones on this machine."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
 
     @property
     def leads(self) -> bool:
@@ -93,15 +94,19 @@ def team_from_environment() -> Team:
     if "WORLD_SIZE" not in os.environ:
         return ALONE
     try:
-        team = Team(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+        rank, size, local_rank = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+        team = Team(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
     except KeyError as error:
         raise TrainingError(
             f"WORLD_SIZE is set, but not {error.args[0]}, which torchrun sets too; unset it to train alone"
         ) from error
     except ValueError as error:
         raise TrainingError(f"WORLD_SIZE is set, but not as torchrun sets it: {error}") from error
-    if not 0 <= team.rank < team.size or team.local_rank < 0:
-        raise TrainingError(f"RANK {team.rank} of WORLD_SIZE {team.size} is not as torchrun sets it")
+    if not 0 <= team.rank < team.size or not 0 <= team.local_rank < team.local_size:
+        raise TrainingError(
+            f"RANK {team.rank} of WORLD_SIZE {team.size}, LOCAL_RANK {team.local_rank} of LOCAL_WORLD_SIZE "
+            f"{team.local_size} are not as torchrun sets them"
+        )
     return team
 
 

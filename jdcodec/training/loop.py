@@ -6,6 +6,7 @@ import math
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -16,13 +17,14 @@ from torch import Tensor
 
 from jdcodec.errors import TrainingError, first_line
 
-from .batches import Batch, Batches, DataOptions
+from .batches import Batch, Batches, DataOptions, Order
 from .checkpoint import open_checkpoint, restore, save_checkpoint
 from .data import mixed_seed
 from .distributed import ALONE, TIMEOUT, Team, is_lost_peer, joined, team_from_environment
 from .loss import Loss
 from .optim import build_optimizers
-from .recipe import Phase, Recipe
+from .prefetch import Prefetch, share_cores
+from .recipe import Recipe
 from .run_folder import CHECKPOINT_NAME, METRICS_NAME, RunFolder
 from .task import build_task
 
@@ -43,8 +45,10 @@ class RunOptions:
     """On what, where and for how long.
 
     The schedule runs over `minutes` of training, or over `steps` if given. A run that lies in `run` already
-    is replaced only with `force`. `save_every` and `validate_every` are in seconds, and so is `patience`, for
-    which one of several processes waits for the others.
+    is replaced only with `force`. A step takes so many `threads` of a CPU, and batches are made ahead by so
+    many `data_workers` besides; with 0 each step makes its own. Where they are None `share_cores` chooses.
+    `save_every` and `validate_every` are in seconds, and so is `patience`, for which one of several processes
+    waits for the others.
     """
 
     run: Path
@@ -55,6 +59,7 @@ class RunOptions:
     start_from: tuple[Path, ...] = ()
     device: str = "cpu"
     threads: int | None = None
+    data_workers: int | None = None
     compile: bool = False
     force: bool = False
     tensorboard: bool = False
@@ -69,8 +74,6 @@ def train(recipe: Recipe, options: RunOptions, report: Callable[[dict[str, Any]]
     Under torchrun this process trains as one of several; the first of them writes and reports. Raises
     TrainingError, before the first step, where data, recipe or checkpoint do not fit.
     """
-    if options.threads:
-        torch.set_num_threads(options.threads)
     try:
         team = team_from_environment()
         trainer = Trainer(recipe, options, report, team)  # what does not fit is found by each for itself
@@ -94,7 +97,7 @@ class Trainer:
         self.recipe, self.options, self.report, self.team = recipe, options, report, team
         self.device = _device(team.device(options.device))
         self.step, self.elapsed, self.usual_norm, self.skipped = 0, 0.0, 0.0, 0
-        self.drawing, self.started = 0.0, time.monotonic()
+        self.waiting, self.started = 0.0, time.monotonic()
         self.folder = RunFolder(
             options.run,
             recipe,
@@ -104,6 +107,10 @@ class Trainer:
             writes=team.leads,
         )
         self.data = Batches.open(recipe, options.data, self.device, team)
+        wanted = options.threads, options.data_workers
+        threads, workers = share_cores(*wanted, self.device, team.local_size)
+        torch.set_num_threads(threads)
+        self.makers = Prefetch(self.data.draw, workers, self.device)
         torch.manual_seed(recipe.seed)
         self.task = build_task(recipe, self.device, compiled=options.compile)
         self.model = self.task.network
@@ -124,9 +131,10 @@ class Trainer:
         self.folder.start(self.step)
         self.save()  # a disk that cannot hold the checkpoint is found out now and not in an hour
         try:
-            self._steps(stop)
+            with closing(self.makers):
+                self._steps(stop)
         except TrainingError:
-            self.save()  # gradients that could not be used have left the weights as they were
+            self.save()  # without batch or usable gradients, the weights are those of the last whole step
             raise
         except RuntimeError as error:
             if self.team.size == 1 or not is_lost_peer(error):
@@ -165,15 +173,11 @@ class Trainer:
         self.elapsed, asked = self.team.most(self.elapsed, float(stop()))
         return self.progress() < 1 and not asked
 
-    def progress(self) -> float:
-        """Share of the schedule that is done, 0 to 1."""
+    def progress(self, ahead: int = 0) -> float:
+        """Share of the schedule that is done, 0 to 1, or will be `ahead` steps later as far as is known."""
         if self.options.steps is not None:
-            return min(1.0, self.step / self.options.steps)
+            return min(1.0, (self.step + ahead) / self.options.steps)
         return min(1.0, self.elapsed / (60.0 * self.options.minutes))
-
-    def phase(self) -> Phase:
-        progress = self.progress()
-        return [phase for phase in self.recipe.phases if phase.start <= progress][-1]
 
     def save(self) -> None:
         progress: dict[str, Any] = {"step": self.step, "elapsed": self.elapsed, "usual_norm": self.usual_norm}
@@ -196,9 +200,14 @@ class Trainer:
 
     def _batch(self) -> Batch:
         started = time.monotonic()
-        batch = self.data.draw(self.step, self.phase(), self.progress())
-        self.drawing += time.monotonic() - started
+        batch = self.makers.take(self._orders())
+        self.waiting += time.monotonic() - started
         return batch
+
+    def _orders(self) -> list[Order]:
+        """Of the batch of this step, and of those of the next steps as far as is known."""
+        known = [(ahead, self.progress(ahead)) for ahead in range(self.makers.ahead + 1)]
+        return [self.data.order(self.step + n, progress) for n, progress in known if n == 0 or progress < 1]
 
     def _train_step(self) -> Loss:
         rate = self._learning_rate()
@@ -274,7 +283,7 @@ class Trainer:
             raise TrainingError(f"{path}: a checkpoint that lacks {error}") from error
 
     def _log(self, recent: list[Loss], seconds: float) -> None:
-        """Means over the recent steps; `data_share` is the part of their time that drawing batches took."""
+        """Means over the recent steps; `data_share` is the part of their time that they waited for data."""
         mean = {
             "loss": torch.stack([loss.total.detach() for loss in recent]).mean(),
             "bpp": torch.cat([loss.bpp for loss in recent]).mean(),
@@ -287,12 +296,12 @@ class Trainer:
         figures |= {
             "step": self.step,
             "steps_per_second": round(len(recent) / seconds, 2),
-            "data_share": round(min(1.0, self.drawing / seconds), 3),
+            "data_share": round(min(1.0, self.waiting / seconds), 3),
             "progress": round(self.progress(), 4),
         }
         if self.skipped:
             figures["skipped"] = self.skipped
-        self.drawing = 0.0
+        self.waiting = 0.0
         self._write(figures)
 
     def _write(self, figures: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ import torch
 
 from jdcodec.errors import TrainingError
 from jdcodec.training import loop
-from jdcodec.training.batches import Batches, DataOptions
+from jdcodec.training.batches import Batches, DataOptions, Order
 from jdcodec.training.checkpoint import read_checkpoint
 from jdcodec.training.distributed import Team, is_lost_peer, team_from_environment
 from jdcodec.training.index import write_index
@@ -100,7 +100,7 @@ def test_together_they_draw_the_batch_of_one(pairs: Path, pictures: Path) -> Non
         teams = (Team(), Team(0, 2, 0), Team(1, 2, 1))
         device = torch.device("cpu")
         whole, first, second = (
-            Batches.open(recipe, options, device, team).draw(3, recipe.phases[0], 0.5) for team in teams
+            Batches.open(recipe, options, device, team).draw(Order(3, recipe.phases[0])) for team in teams
         )
         for field in (side, "strength", "t"):
             together = torch.stack((getattr(first, field), getattr(second, field)), 1).flatten(0, 1)
@@ -111,7 +111,7 @@ def test_made_noise_is_not_the_same_twice(pictures: Path) -> None:
     recipe = short_recipe(phases=(Phase(0.0, 64, 8),), clean_share=0.0)
     first, second = (
         Batches.open(recipe, DataOptions(pictures), torch.device("cpu"), Team(rank, 2, rank)).draw(
-            0, recipe.phases[0], 0.5
+            Order(0, recipe.phases[0])
         )
         for rank in (0, 1)
     )
@@ -126,7 +126,7 @@ def test_two_learn_what_one_does(pairs: Path, make_options: OptionsMaker) -> Non
     data = DataOptions(pairs=pairs)
     one = make_options("one", steps=8, data=data)
     train(recipe, one, ignore)
-    both = make_options("both", steps=8, data=data)
+    both = make_options("both", steps=8, data=data, data_workers=2)
     ends, codes = two(recipe, both)
     assert (ends, codes) == ({0: "done", 1: "done"}, [0, 0])
     assert losses(both) == pytest.approx(losses(one), abs=2e-3)
@@ -185,7 +185,7 @@ def test_a_killed_worker_ends_the_run_with_a_usable_checkpoint(lost: int, make_o
 
         patches.setattr(Trainer, "_train_step", train_step)
 
-    options = make_options(steps=8, save_every=0.0)
+    options = make_options(steps=8, save_every=0.0, data_workers=1)
     recipe = short_recipe(phases=(Phase(0.0, 64, 2),))
     ends, codes = two(recipe, options, die)
     assert codes[lost] == -signal.SIGKILL
@@ -213,8 +213,15 @@ def test_torchruns_variables_are_checked(monkeypatch: pytest.MonkeyPatch) -> Non
             team_from_environment()
     monkeypatch.setenv("RANK", "1")
     team = team_from_environment()
-    assert team == Team(1, 2, 0)
+    assert team == Team(1, 2, 0, 2)
     assert not team.leads and team.device("cuda") == "cuda:0" and team.device("cpu") == "cpu"
+    for size, local_rank in (("0", "0"), ("1", "1")):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", size)
+        monkeypatch.setenv("LOCAL_RANK", local_rank)
+        with pytest.raises(TrainingError, match=f"LOCAL_RANK {local_rank} of LOCAL_WORLD_SIZE {size}"):
+            team_from_environment()
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert team_from_environment() == Team(1, 2, 0, 1)
 
 
 def test_only_errors_of_communication_are_lost_peers() -> None:

@@ -91,10 +91,10 @@ def test_killed_and_resumed_equals_uninterrupted(
 ) -> None:
     monkeypatch.setattr(loop, "_REPORT_EVERY", 0.0)
     if not kept:
-        options = make_options("whole", steps=STEPS, save_every=0.0)
+        options = make_options("whole", steps=STEPS, save_every=0.0, data_workers=0)
         kept["tensors"] = read_checkpoint(train(short_recipe(), options, ignore))[2]
         kept["metrics"] = metrics(options)
-    options = make_options("killed", steps=STEPS, save_every=0.0)
+    options = make_options("killed", steps=STEPS, save_every=0.0, data_workers=2)
     with monkeypatch.context() as patches:
         death(patches)
         child = multiprocessing.get_context("fork").Process(
@@ -106,7 +106,9 @@ def test_killed_and_resumed_equals_uninterrupted(
     saved = read_checkpoint(options.run / "checkpoint.safetensors")[1]["step"]
     assert 0 < saved < STEPS
 
-    resumed = make_options("killed", steps=STEPS, resume=options.run / "checkpoint.safetensors")
+    resumed = make_options(
+        "killed", steps=STEPS, resume=options.run / "checkpoint.safetensors", data_workers=3
+    )
     tensors = read_checkpoint(train(short_recipe(), resumed, ignore))[2]
     for name, tensor in kept["tensors"].items():
         torch.testing.assert_close(tensors[name], tensor, atol=1e-6, rtol=1e-4, msg=name)

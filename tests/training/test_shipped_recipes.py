@@ -15,7 +15,7 @@ import pytest
 import torch
 from reference.systems import NARROW
 
-from jdcodec.training.batches import DataOptions
+from jdcodec.training.batches import DataOptions, Order
 from jdcodec.training.index import write_index
 from jdcodec.training.loop import Trainer
 from jdcodec.training.pairs import find_pairs
@@ -61,7 +61,7 @@ def test_the_loss_falls(
     trainer = Trainer(
         recipe, make_options(data=DataOptions(pictures, pairs), steps=steps), lambda figures: None
     )
-    batches = [trainer.data.draw(number, recipe.phases[0], 0.5) for number in (10_000, 10_001)]
+    batches = [trainer.data.draw(Order(number, recipe.phases[0])) for number in (10_000, 10_001)]
 
     def loss() -> float:
         torch.manual_seed(0)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from jdcodec.errors import TrainingError
-from jdcodec.training.batches import Batch, Batches, DataOptions
+from jdcodec.training.batches import Batch, Batches, DataOptions, Order
 from jdcodec.training.index import write_index
 from jdcodec.training.pairs import find_pairs
 from jdcodec.training.recipe import Phase, Recipe, load_recipe
@@ -44,7 +44,7 @@ def small(name: str, **changes: object) -> Recipe:
 
 
 def draw(recipe: Recipe, data: DataOptions, step: int = 0) -> Batch:
-    return Batches.open(recipe, data, torch.device("cpu")).draw(step, recipe.phases[0], 0.5)
+    return Batches.open(recipe, data, torch.device("cpu")).draw(Order(step, recipe.phases[0]))
 
 
 def lifted(batch: Batch) -> list[bool]:
