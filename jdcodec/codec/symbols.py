@@ -27,9 +27,6 @@ from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 #: is touched for the first time costs more than the halos of smaller windows.
 WINDOW_PIXELS = 2_000_000
 
-#: Windows for the entropy model, which needs less memory, are this many times larger.
-_LARGER = 2
-
 _SITES = HYPER_STRIDE // LATENT_STRIDE
 
 #: Told of one window of the picture after the other: pixels and denoised picture, both (h, w, 3).
@@ -107,7 +104,7 @@ def latents_to_symbols(
     """Latents (M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work."""
     sites = y.shape[1], y.shape[2]
     symbols = Symbols.empty(tables, sites[0] * LATENT_STRIDE, sites[1] * LATENT_STRIDE)
-    budget = window_pixels * _LARGER // LATENT_STRIDE**2
+    budget = window_pixels // LATENT_STRIDE**2
     for window in cover(*sites, align=_SITES, halo=HYPER_HALO, budget=budget):
         z = inference.rounded_hyperlatents(y[:, *window.outer], HYPER_LIMIT)
         symbols.z[:, *_coarser(window.core)] = z[:, *_coarser(window.inner())]
@@ -177,7 +174,7 @@ def latents_to_picture(
 
 def _mean_windows(sites: tuple[int, ...], window_pixels: int) -> Iterator[Window]:
     height, width = sites
-    budget = window_pixels * _LARGER // LATENT_STRIDE**2
+    budget = window_pixels // LATENT_STRIDE**2
     return cover(height, width, align=_SITES, halo=MEAN_HALO, budget=budget)
 
 
