@@ -1,7 +1,11 @@
-"""The model that comes with the package does what quality and denoise promise."""
+"""The model that comes with the package does what it promises, and says what it was made from."""
 
 from __future__ import annotations
 
+import csv
+import re
+import tomllib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +14,60 @@ from conftest import PictureMaker
 from numpy.typing import NDArray
 
 import jdcodec
-from jdcodec.codec.weights import shipped_models
+from jdcodec.codec.weights import check_network, find_model, shipped_models
 from jdcodec.photo import read_photo
 
-pytestmark = pytest.mark.skipif("fast" not in shipped_models(), reason="no weights/fast.safetensors")
+ROOT = Path(__file__).parents[2]
 
 
 def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(-10 * np.log10(np.mean((a / 255.0 - b / 255.0) ** 2)))
+
+
+@pytest.fixture(scope="module")
+def attribution() -> list[dict[str, str]]:
+    """The list of the photographs that the weights were made from, a dictionary for each row."""
+    path = shipped_models()["fast"].with_name("ATTRIBUTION.tsv")
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def test_the_package_has_its_weights() -> None:
+    """Not a reason to skip: without them nothing can be coded."""
+    weights = find_model("fast")
+    check_network(weights)
+    card = (weights.path.parent / "fast.md").read_text("utf-8")
+    assert f"`{weights.model_id.hex()}`" in card
+
+
+def test_the_wheel_takes_weights_and_attribution_along() -> None:
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
+    assert hatch["wheel"]["force-include"] == {"weights": "jdcodec/weights"}
+    assert "weights" in hatch["sdist"]["include"]
+    assert {"ATTRIBUTION.tsv", "fast.md", "fast.safetensors"} <= {
+        path.name for path in (ROOT / "weights").iterdir()
+    }
+
+
+def test_each_photograph_has_a_licence_and_an_address(attribution: list[dict[str, str]]) -> None:
+    assert len(attribution) == len({row["file"] for row in attribution}) == 431
+    for row in attribution:
+        assert row["title"] and row["licence"] and row["path there"]
+        assert re.fullmatch(r"https://[\w.-]+/\S+", row["address"])
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+", row["source repository"])
+
+
+def test_model_card_and_readme_count_the_licences_right(attribution: list[dict[str, str]]) -> None:
+    counts = Counter(row["licence"] for row in attribution)
+    card = (ROOT / "weights" / "fast.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| (\d+) \|$", card.partition("## Photographs")[2], re.MULTILINE)
+    assert {licence: int(count) for licence, count in rows} == counts
+    assert f"The author is named for {sum(bool(row['author']) for row in attribution)} of" in " ".join(
+        card.split()
+    )
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").partition("## Licence")[2].split())
+    for licence, count in counts.items():
+        assert f"{licence.partition(' (')[0]} ({count})" in readme
 
 
 def test_quality_on_a_photograph(photographs: Path) -> None:
