@@ -6,6 +6,7 @@ one call; calls from several threads take turns.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -87,6 +88,8 @@ class _Compiled:
                 settings = {
                     "INFERENCE_PRECISION_HINT": precision,
                     "INFERENCE_NUM_THREADS": usable_cores(),
+                    # Processes that leave cores to others would all bind their threads to the first ones.
+                    "ENABLE_CPU_PINNING": usable_cores() == os.cpu_count(),
                     "NUM_STREAMS": 1,  # a second one would have its own memory and be no faster
                 }
                 self._model = core().compile_model(build(), "CPU", settings)
