@@ -2,7 +2,8 @@
 
     python -m jdcodec.cluster.capacity jdc-manifest.jsonl --photos 10000000 --megapixels 24
 
-prints what a run's manifest measured, and the table of docs/scale.md, where the formulas are explained.
+prints what a run's manifest measured, the start of the workers apart from their pace, and the table of
+docs/scale.md, where the formulas are explained.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 
+from jdcodec.cluster.job import Record
 from jdcodec.errors import ClusterError, JdcError
 
 # Bytes of manifest for a photo: its line, and its place in the line of its batch.
 _MANIFEST_LINE = 700
 _REQUESTS = 2  # a photo is got, a file is put
 _LISTED = 1000  # names in an answer of S3
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -108,23 +113,9 @@ def measure(lines: Iterable[str]) -> dict[str, tuple[int, Load]]:
     The first photo of each worker is left out, as it waits for the network. Raises ClusterError where a line
     is none of a manifest.
     """
-    samples: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
+    samples: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     seen: set[str] = set()
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-            if record["state"] != "done":
-                continue
-            worker, device = str(record["worker"]), str(record["device"]).partition(":")[0]
-            pixels = record["width"] * record["height"] / 1e6
-            # The next photo is fetched while one is coded.
-            times = [float(record[name]) for name in ("fetch_seconds", "seconds", "write_seconds")]
-            seconds = max(times[:2]) + times[2]
-            sample = (seconds, float(pixels), float(record["input_bytes"]), float(record["bytes"]))
-            if not all(math.isfinite(figure) for figure in (*sample, *times)) or min(*sample) <= 0:
-                raise ValueError("sizes and times of a photo are above 0")
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise ClusterError(f"line {number} is not one of a manifest") from error
+    for worker, device, sample in _read(lines, _sample):
         if worker in seen:
             samples[device].append(sample)
         seen.add(worker)
@@ -132,6 +123,84 @@ def measure(lines: Iterable[str]) -> dict[str, tuple[int, Load]]:
         device: (len(rows), Load(*(sum(column) / len(rows) for column in zip(*rows))))
         for device, rows in samples.items()
     }
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What the workers of a run did together.
+
+    warm_up: seconds from the start of the run until each worker had done a photo. photos, megapixels: per
+    second, for each worker from its first photo, which does not count, to the end of the run.
+    """
+
+    workers: int
+    warm_up: float
+    photos: float
+    megapixels: float
+
+
+def pace(lines: Iterable[str]) -> Pace | None:
+    """Of the last run in a manifest; None where no photo was done in it.
+
+    Raises ClusterError where a line is none of a manifest.
+    """
+    began, end = math.inf, -math.inf
+    first: dict[str, float] = {}
+    warm: dict[str, list[float]] = {}
+    for at, worker, pixels in _read(lines, _moment):
+        if worker is None:
+            began, end = at, -math.inf
+            first.clear()
+            warm.clear()
+            continue
+        end = max(end, at)
+        if worker in first:
+            warm[worker].append(pixels)
+        else:
+            first[worker], warm[worker] = at, []
+    if not first or began == math.inf:
+        return None
+    spans = {worker: max(end - first[worker], 1e-3) for worker in warm}
+    photos = sum(len(rows) / spans[worker] for worker, rows in warm.items())
+    megapixels = sum(sum(rows) / spans[worker] for worker, rows in warm.items())
+    return Pace(len(first), max(first.values()) - began, photos, megapixels)
+
+
+def _read(lines: Iterable[str], take: Callable[[Record], _T | None]) -> Iterator[_T]:
+    """What `take` finds in each line of a manifest, None left out; its errors become a ClusterError."""
+    for number, line in enumerate(lines, 1):
+        try:
+            taken = take(json.loads(line))
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise ClusterError(f"line {number} is not one of a manifest") from error
+        if taken is not None:
+            yield taken
+
+
+def _sample(record: Record) -> tuple[str, str, tuple[float, ...]] | None:
+    """Worker, device and the fields of a `Load`."""
+    if record["state"] != "done":
+        return None
+    pixels = record["width"] * record["height"] / 1e6
+    # The next photo is fetched while one is coded.
+    times = [float(record[name]) for name in ("fetch_seconds", "seconds", "write_seconds")]
+    seconds = max(times[:2]) + times[2]
+    sample = (seconds, float(pixels), float(record["input_bytes"]), float(record["bytes"]))
+    if not all(math.isfinite(figure) for figure in (*sample, *times)) or min(*sample) <= 0:
+        raise ValueError("sizes and times of a photo are above 0")
+    return str(record["worker"]), str(record["device"]).partition(":")[0], sample
+
+
+def _moment(record: Record) -> tuple[float, str | None, float] | None:
+    """When a run began (no worker), or which worker had done how many megapixels."""
+    if record["state"] not in ("run", "done") or "at" not in record:
+        return None
+    at = float(record["at"])
+    is_run = record["state"] == "run"
+    pixels = 0.0 if is_run else float(record["width"] * record["height"] / 1e6)
+    if not (math.isfinite(at) and math.isfinite(pixels)):
+        raise ValueError("times and sizes are finite")
+    return at, None if is_run else str(record["worker"]), pixels
 
 
 def table(load: Load, photos: int, workers: Sequence[int], *, busy: float, batch: int) -> Iterator[str]:
@@ -194,7 +263,13 @@ def _report(
         loads = {"given": Load(seconds, megapixels, 1e6 * megabytes_in, 1e6 * megabytes_out)}
     else:
         loads = {}
-        for device, (count, load) in _measured(manifest).items():
+        together, measured = _measured(manifest)
+        if together is not None:
+            typer.echo(
+                f"workers: {together.workers}, all warm after {together.warm_up:.3g} s; from then on "
+                f"{together.photos:.3g} photos/s, {together.megapixels:.3g} MP/s together\n"
+            )
+        for device, (count, load) in measured.items():
             speed = load.megapixels / load.seconds
             typer.echo(
                 f"{device}: {count} photos of {load.megapixels:.3g} megapixels, {load.seconds:.3g} s each on "
@@ -215,10 +290,12 @@ def _report(
             typer.echo(line)
 
 
-def _measured(manifest: Path) -> dict[str, tuple[int, Load]]:
+def _measured(manifest: Path) -> tuple[Pace | None, dict[str, tuple[int, Load]]]:
     try:
         with manifest.open(encoding="utf-8", errors="surrogateescape") as lines:
             found = measure(lines)
+            lines.seek(0)
+            together = pace(lines)
     except OSError as error:
         raise ClusterError(f"{manifest}: {error.strerror}") from error
     except ClusterError as error:
@@ -227,7 +304,7 @@ def _measured(manifest: Path) -> dict[str, tuple[int, Load]]:
         raise ClusterError(
             f"{manifest}: fewer than two photos were done by any worker; nothing to reckon with"
         )
-    return found
+    return together, found
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """The driver of a job: it plans, hands out batches, and writes down what becomes of each photo.
 
-Only so many batches are out at a time, and the listing is read no further than that, so neither the driver's
-memory nor the scheduler's grows with the number of photos. Nothing is lost when anything dies: a photo is
-done when its line is in the manifest, and until then the next run does it again.
+Only so many batches are out at a time, and the listing is read as many photos ahead, so neither the driver's
+memory nor the scheduler's grows with the number of photos. Batches shrink towards the end of the listing, so
+that workers finish together. Nothing is lost when anything dies: a photo is done when its line is in the
+manifest, and until then the next run does it again.
 
 A worker that dies takes its batch with it. Each photo of the batch then goes out alone, as a suspect, a few
 at a time; one that was on workers that died three times is set aside.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -58,8 +60,10 @@ def run_job(
     first = next(found, None)
     if first is None:
         return
+    run: Record = {"state": "run", "key": order.key, "jdc": order.version, "model": order.model_id}
+    run["at"] = round(time.time(), 3)
     with Manifest(settings.manifest) as manifest, Cluster(settings, tell=tell, verbose=verbose) as cluster:
-        manifest.append([{"state": "run", "key": order.key, "jdc": order.version, "model": order.model_id}])
+        manifest.append([run])
         driver = _Driver(cluster, manifest, order, settings, tell)
         yield from driver.run(Planner(itertools.chain([first], found), manifest, order, force=settings.force))
 
@@ -98,15 +102,23 @@ class _Driver:
             self._cluster.cancel([future for future, _ in self._out.values()])
 
     def _wants_more(self, planner: Planner) -> bool:
-        return not planner.exhausted and len(self._suspects) < _MAX_SUSPECTS and self._has_room()
+        enough = len(self._suspects) >= _MAX_SUSPECTS or len(self._fresh) >= self._ahead()
+        return not planner.exhausted and not enough
+
+    def _room(self) -> int:
+        """Batches that may be out, two a thread: one in work, one that is waiting for it."""
+        return max(4, 2 * sum(self._cluster.workers().values()))
 
     def _has_room(self) -> bool:
-        """Two batches a thread: one in work, one that is waiting for it."""
-        return len(self._out) < max(4, 2 * sum(self._cluster.workers().values()))
+        return len(self._out) < self._room()
+
+    def _ahead(self) -> int:
+        """Photos to read ahead, so that the end of the listing is seen while batches can still shrink."""
+        return self._room() * self._settings.batch
 
     def _plan(self, planner: Planner) -> Iterator[Record]:
-        """Read on in the listing until there is a batch, or for a stride."""
-        settled = []
+        """Read on in the listing until enough is known, or for a stride."""
+        settled, ahead = [], self._ahead()
         for decision in itertools.islice(planner, _STRIDE):
             if not isinstance(decision, Task):
                 settled.append(decision)
@@ -114,7 +126,7 @@ class _Driver:
                 self._suspects.append(decision)
             else:
                 self._fresh.append(decision)
-                if len(self._fresh) >= self._settings.batch:
+                if len(self._fresh) >= ahead:
                     break
         self._manifest.append(record for record in settled if record["state"] in ("failed", "refused"))
         yield from settled
@@ -125,9 +137,20 @@ class _Driver:
             self._suspects_out.add(self._submit([self._suspects.popleft()]))
         while self._again and self._has_room():
             self._submit([self._again.popleft()])
-        while self._fresh and self._has_room() and (last or len(self._fresh) >= self._settings.batch):
-            batch, self._fresh = self._fresh[: self._settings.batch], self._fresh[self._settings.batch :]
+        while self._has_room() and (share := self._share(last=last)):
+            batch, self._fresh = self._fresh[:share], self._fresh[share:]
             self._submit(batch)
+
+    def _share(self, *, last: bool) -> int:
+        """Photos of the next batch; 0 where the listing is to be read on first.
+
+        Near the end a batch is one part in `_room()` of what is left. Where the listing lets itself be waited
+        for, whole batches go to threads that would have nothing to do.
+        """
+        known, whole = len(self._fresh), self._settings.batch
+        if last or known >= self._ahead():
+            return min(whole, -(-known // self._room()))
+        return whole if known >= whole and len(self._out) < self._room() // 2 else 0
 
     def _submit(self, batch: Sequence[Task]) -> str:
         # Before any worker can write an output, so that the next run knows whose it is.

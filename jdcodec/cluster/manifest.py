@@ -3,7 +3,7 @@
 Each line is an object with "state"; the last line about an output counts.
 
     manifest    the first line: "jdc_manifest" is 1
-    run         settings of a run: "key" changes whenever they or the model do
+    run         settings of a run: "key" changes whenever they or the model do; "at": when it began
     started     "outputs": handed to a worker; none of them was there, or this job made it
     done        input, output, version, sha256 (of the input), bytes, key, and figures
     unchanged   as done: looked at again, and the content was the same

@@ -34,10 +34,16 @@ PREFIX = "jdc-batch"
 _KEEP_WORKERS = 5.0  # seconds before the list of workers is asked for again
 _SILENCE = 3.0  # seconds without an answer before the user is told what is waited for
 
-# For the C library of local workers: reuse large blocks instead of returning each to the system, as networks
-# ask for the same ones again and again. Dask's own setting does the opposite.
-_KEEP_MEMORY = {
-    f"distributed.nanny.pre-spawn-environ.MALLOC_{name}_THRESHOLD_": 1 << 30 for name in ("TRIM", "MMAP")
+# Of a local cluster, where all that Dask does is taken from the cores that code.
+_LOCAL = {
+    # The C library of workers reuses large blocks instead of returning each to the system, as networks ask
+    # for the same ones again and again. Dask's own setting does the opposite.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 30,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 30,
+    # Nobody looks at these: where workers spend their time, a hundred times a second, and how late each
+    # event loop is, fifty times.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
 }
 
 __all__ = ["Cluster", "KilledWorker"]
@@ -163,7 +169,7 @@ class Cluster:
         try:
             if settings.scheduler == "local":
                 # No limit on memory: Dask would pause a worker for what a network holds, and wait for ever.
-                with _interrupts_held_back(), dask.config.set(_KEEP_MEMORY):
+                with _interrupts_held_back(), dask.config.set(_LOCAL):
                     self._local = LocalCluster(
                         n_workers=settings.workers,
                         threads_per_worker=1,

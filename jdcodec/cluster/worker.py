@@ -70,7 +70,8 @@ def _do(order: Order, task: Task, reading: Future[tuple[bytes, float]]) -> Recor
 def _code(order: Order, task: Task, data: bytes, fetched: float) -> Record:
     """Code one photo and write it; returns what there is to say about it.
 
-    fetch_seconds (while the photo before was coded), seconds (reading pixels and coding) and write_seconds.
+    fetch_seconds (while the photo before was coded), seconds (reading pixels and coding) and write_seconds;
+    at: when it was done, in seconds since 1970.
     """
     from jdcodec.photo import read_photo
 
@@ -99,6 +100,7 @@ def _code(order: Order, task: Task, data: bytes, fetched: float) -> Record:
         "fetch_seconds": round(fetched, 3),
         "seconds": round(finished - started, 3),
         "write_seconds": round(time.perf_counter() - finished, 3),
+        "at": round(time.time(), 3),
         "notes": list(photo.notes),
     }
 

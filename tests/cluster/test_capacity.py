@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from jdcodec.cluster import capacity
-from jdcodec.cluster.capacity import Load, Plan, measure
+from jdcodec.cluster.capacity import Load, Pace, Plan, measure, pace
 from jdcodec.errors import ClusterError
 
 
@@ -39,6 +39,54 @@ def test_figures_of_a_manifest_leave_out_each_workers_first_photo() -> None:
     found = measure(lines)
     assert found["cpu"] == (3, Load((2.25 + 4.25 + 6) / 3, 2.0, 4e6, 1e6))
     assert found["cuda"] == (1, Load(2.25, 2.0, 4e6, 1e6))
+
+
+def test_the_pace_of_a_run_begins_when_a_worker_is_warm() -> None:
+    lines = ['{"state": "run", "at": 50}', _line("a", at=60), _line("b", at=60), _line("b", at=99)]
+    lines += ['{"state": "run", "at": 100}', _line("a", at=104), _line("b", at=108), _line("a", at=110)]
+    lines += [_line("b", at=112, width=4000), _line("a", at=114)]
+    # a: two photos of 2 megapixels in 10 s, b: one of 4 in 6 s; the run before does not count.
+    assert pace(lines) == Pace(2, 8.0, pytest.approx(2 / 10 + 1 / 6), pytest.approx(4 / 10 + 4 / 6))
+    assert pace([lines[0], lines[1]]) == Pace(1, 10.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ['{"state": "run", "at": 1}'],
+        ['{"state": "run"}', _line("a"), _line("a")],  # of a version that did not write times down
+        [_line("a", at=2), _line("a", at=3)],
+    ],
+)
+def test_no_pace(lines: list[str]) -> None:
+    assert pace(lines) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("nonsense", "[]", '{"state": "run", "at": "noon"}', '{"state": "run", "at": NaN}'),
+        *(_line("a", at=float("inf")), _line("a", at=2, width=10**400), '{"state": "done", "at": 1}'),
+    ],
+)
+def test_a_pace_of_other_files_is_refused(line: str) -> None:
+    with pytest.raises(ClusterError, match="line 2 is not one of a manifest"):
+        pace([_line("a"), line])
+
+
+def test_the_command_tells_start_and_pace_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "manifest.jsonl"
+    lines = ['{"state": "run", "at": 100}', *(_line("a", at=104 + 4 * number) for number in range(3))]
+    path.write_text("\n".join(lines))
+    monkeypatch.setattr("sys.argv", ["capacity", str(path)])
+    with pytest.raises(SystemExit) as left:
+        capacity.main()
+    first = capsys.readouterr().out.splitlines()[0]
+    assert left.value.code == 0
+    assert first == "workers: 1, all warm after 4 s; from then on 0.25 photos/s, 0.5 MP/s together"
 
 
 def test_another_size_of_photo() -> None:

@@ -50,7 +50,7 @@ def dasks_port_is_taken() -> Iterator[None]:
 
 @pytest.mark.usefixtures("dasks_port_is_taken")
 def test_local_workers_make_what_one_process_makes(jdc: Run, folder: Path, tmp_path: Path) -> None:
-    local = ("encode", "in", "-o", "out", "-r", "--scheduler", "local", *SETTINGS)
+    local = ("encode", "in", "-o", "out", "-r", "--scheduler", "local", "--workers", "2", *SETTINGS)
     first = jdc(*local)
     assert first.returncode == 1
     assert first.stderr.decode() == (
@@ -63,6 +63,11 @@ def test_local_workers_make_what_one_process_makes(jdc: Run, folder: Path, tmp_p
     assert _files(tmp_path / "out") == _files(tmp_path / "plain")
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"in", "out", "plain", "jdc-manifest.jsonl"}
+    records = list(map(json.loads, (tmp_path / "jdc-manifest.jsonl").read_text().splitlines()))
+    done = [record for record in records if record["state"] == "done"]
+    assert len({record["worker"] for record in done}) == 2  # though all would fit into one batch
+    [run] = [record for record in records if record["state"] == "run"]
+    assert all(run["at"] < record["at"] for record in done)
 
     (folder / "broken.png").unlink()
     again = jdc(*local, "--json")
@@ -134,6 +139,25 @@ def test_no_scheduler_answers(
     assert str(caught.value).startswith(f"{address}: no scheduler answers: ")
     assert "\n" not in str(caught.value)
     assert told == [f"waiting for {address} (at most 0.5 s)"]
+
+
+def _facts() -> list[object]:
+    from dask import config
+
+    names = ("distributed.worker.profile.enabled", "distributed.admin.tick.interval")
+    return [*map(config.get, names), os.environ["OMP_NUM_THREADS"], os.environ["MALLOC_MMAP_THRESHOLD_"]]
+
+
+def test_a_local_cluster_leaves_the_cores_to_the_networks() -> None:
+    from dask import config
+
+    from jdcodec.cluster.job import JobSettings
+    from jdcodec.cluster.scheduler import Cluster
+
+    before = config.get("distributed.worker.profile.enabled")
+    with Cluster(JobSettings("local")) as cluster:
+        assert cluster._client.submit(_facts).result(timeout=60) == [False, "1s", "1", str(1 << 30)]
+        assert config.get("distributed.worker.profile.enabled") is before
 
 
 def test_ctrl_c_leaves_one_line_and_no_process(folder: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class _Cluster:
     """Workers with one thread each. A batch is done when the driver asks for the next one, not before."""
 
     def __init__(self, answer: Answer, workers: int = 2) -> None:
-        self.answer, self.most, self.retired = answer, 0, []
+        self.answer, self.most, self.retired, self.batches = answer, 0, [], []
         self._threads = {f"worker-{number}": 1 for number in range(workers)}
         self._waiting: deque[tuple[_Future, Callable[[_Future], None]]] = deque()
         self._count = 0
@@ -52,6 +52,7 @@ class _Cluster:
         self._count += 1
         future = _Future(str(self._count), batch)
         self._waiting.append((future, when_done))
+        self.batches.append(len(batch))
         self.most = max(self.most, len(self._waiting))
         return future
 
@@ -132,7 +133,37 @@ def test_the_listing_is_read_no_further_than_the_workers_are(job: MakeJob) -> No
         ahead = max(ahead, made.read - settled)
     assert settled == 1000
     assert made.cluster.most == 4  # batches: two a thread
-    assert ahead <= 5 * 4  # photos: those batches, and the one that is being filled
+    assert ahead <= 8 * 4  # photos: those batches, and as many that wait
+    assert set(made.cluster.batches[:-16]) == {4}
+
+
+@pytest.mark.parametrize(
+    ("photos", "workers", "batches"),
+    [
+        (12, 2, [3, 3, 2, 1, 1, 1, 1]),
+        (40, 2, [8, 8, 6, 5, 4, 3, 2, 1, 1, 1, 1]),
+        (9, 4, [2, 1, 1, 1, 1, 1, 1, 1]),
+        (2, 1, [1, 1]),
+    ],
+)
+def test_batches_shrink_towards_the_end(job: MakeJob, photos: int, workers: int, batches: list[int]) -> None:
+    made = job(lambda task, worker: "done", workers)
+    assert _states(made.run((str(number) for number in range(photos)), batch=8)) == {"done": photos}
+    assert made.cluster.batches == batches
+
+
+def test_a_long_listing_keeps_no_worker_waiting(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = job(lambda task, worker: "done")
+    read, submit = [], made.cluster.submit
+
+    def watched(*arguments: Any) -> _Future:
+        read.append(made.read)
+        return submit(*arguments)
+
+    monkeypatch.setattr(made.cluster, "submit", watched)
+    list(made.run((str(number) for number in range(3000)), batch=200))
+    assert read[0] <= 257  # a stride of the listing, though it is read 800 photos ahead
+    assert made.cluster.batches[:2] == [200, 200]
 
 
 def test_without_inputs_or_a_scheduler_nothing_is_left(
