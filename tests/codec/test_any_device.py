@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -118,21 +116,3 @@ def test_means_that_drift_do_not_upset_the_parse(
 def test_unknown_precision(tiny_model: Path, data: bytes) -> None:
     with pytest.raises(ModelError, match="precision must be one of auto, fp32, bf16"):
         pixels(data, tiny_model, "fp16")
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are looked up in Linux's /proc")
-def test_threads_are_not_bound_where_cores_are_left_to_others(tiny_model: Path) -> None:
-    """Two processes with a thread each would both be bound to the first core, and take twice as long."""
-    if available_cores() < 2:
-        pytest.skip("this process may use one processor only")
-    script = f"""
-import os
-import numpy as np
-import jdcodec
-jdcodec.encode(np.zeros((64, 64, 3), np.uint8), model={str(tiny_model)!r}, device="cpu")
-print(min(len(os.sched_getaffinity(int(task))) for task in os.listdir("/proc/self/task")))
-"""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", script]
-    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert int(found) == available_cores()

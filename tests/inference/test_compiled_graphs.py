@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -142,3 +143,14 @@ def test_what_is_shared_between_qualities_does_not_depend_on_them(fresh: Network
     everything(fresh, (64, 64), seed=0, t=0.1)
     expected = everything(started(), (64, 64), seed=0, t=0.9)
     assert_all_equal(everything(fresh, (64, 64), seed=0, t=0.9), expected)
+
+
+@pytest.mark.parametrize("cores", [1, os.cpu_count()])
+def test_threads_are_bound_to_cores_only_where_all_are_used(
+    cores: int, fresh: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes with a thread each would both be bound to the first core, and take twice as long."""
+    monkeypatch.setattr(on_openvino, "usable_cores", lambda: cores)
+    some(fresh, (64, 64), seed=0)
+    bound = {graph._model.get_property("ENABLE_CPU_PINNING") for graph in fresh._compiled.values()}
+    assert bound == {cores == os.cpu_count()}
