@@ -49,8 +49,10 @@ def atomic_output(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO
 
     The bytes are synced to the disk before the name appears. After any exception, `KeyboardInterrupt`
     included, `path` is as it was and the temporary file is gone. Without `force` an existing file is never
-    replaced, not even one that appears while the block runs. A symbolic link is followed; a device or a
-    pipe (`/dev/null`) is written to directly, since renaming over it would replace it.
+    replaced, not even one that appears while the block runs. A file that is replaced hands on its
+    permissions and, as far as this process may, its owner and group; nobody whom it keeps out can read the
+    new bytes at any time. A symbolic link is followed; a device or a pipe (`/dev/null`) is written to
+    directly, since renaming over it would replace it.
 
     Raises `OutputError` where the file exists, cannot be created, or the disk is full.
     """
@@ -66,11 +68,14 @@ def atomic_output(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO
     file: BinaryIO | None = None
     try:
         with _explained(target):
-            file = temporary.open("xb")
+            old = target.stat() if force and target.exists() else None
+            file = _create(temporary, old)
         with _disk_full_explained(target):
             yield file
         with _explained(target):
             file.flush()
+            if old is not None:
+                _hand_on(old, file.fileno())
             os.fsync(file.fileno())
             file.close()
             _take_name(temporary, target, force)
@@ -81,6 +86,31 @@ def atomic_output(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def _create(path: Path, old: os.stat_result | None) -> BinaryIO:
+    """A new file, open for writing; where it is to replace `old`, at most as open, and to its owner only."""
+    mode = 0o666 if old is None else old.st_mode & 0o600
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode))
+
+
+def _hand_on(old: os.stat_result, file: int) -> None:
+    """Give an open file the group, the permissions and the owner of the one that it replaces.
+
+    Where the group cannot be kept, its permissions go to nobody else: the new group gets those of others.
+    What the file system refuses besides leaves the file less open than the old one.
+    """
+    if not hasattr(os, "fchown"):
+        return
+    mode = old.st_mode & 0o777
+    try:
+        os.fchown(file, -1, old.st_gid)
+    except OSError:
+        mode &= 0o707 | (mode & 0o007) << 3
+    with contextlib.suppress(OSError):
+        os.fchmod(file, mode)
+    with contextlib.suppress(OSError):
+        os.fchown(file, old.st_uid, -1)
 
 
 def _take_name(temporary: Path, target: Path, force: bool) -> None:

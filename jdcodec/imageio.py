@@ -51,20 +51,27 @@ class JdcPlugin(PluginV3):  # type: ignore[misc]  # imageio has no types
         file.seek(0)
 
     def read(
-        self, *, index: Any = 0, dtype: str = "uint8", model: str | None = None, device: str = "auto"
+        self,
+        *,
+        index: Any = 0,
+        dtype: str = "uint8",
+        model: str | None = None,
+        device: str = "auto",
+        grain: float = 0.0,
     ) -> NDArray[Any]:
-        """Decode the pixels, of dtype "uint8", "uint16" or "float32" (0 to 1); see `jdcodec.decode`.
+        """Decode the pixels, of dtype "uint8", "uint16" or "float32" (0 to 1).
 
-        index: 0, or ... for a batch of one picture. Raises IndexError for any other.
+        model, device and grain are those of `jdcodec.decode`. index: 0, or ... for a batch of one picture.
+        Raises IndexError for any other.
         """
         import jdcodec
 
         self._check_index(index)
         gray = self._reader().header.gray
         try:
-            pixels = jdcodec.decode(self._bytes(), dtype=dtype, model=model, device=device)
+            pixels = jdcodec.decode(self._bytes(), dtype=dtype, model=model, device=device, grain=grain)
         except JdcError as error:
-            raise OSError(str(error)) from error
+            raise OSError(str(error).replace("with --model", "with model=…")) from error
         picture = pixels[..., 0] if gray else pixels
         return picture[None] if index is Ellipsis else picture
 
@@ -75,7 +82,7 @@ class JdcPlugin(PluginV3):  # type: ignore[misc]  # imageio has no types
     def write(self, ndimage: Any, **options: Any) -> bytes | None:
         """Code one picture, as `jdcodec.encode` takes it: uint8, uint16 or float32 (0 to 1), sRGB.
 
-        Options: quality, denoise, model, device and effort, as there. Returns the bytes where no file was
+        Options: as there, quality, denoise, effort, model and so on. Returns the bytes where no file was
         named. Raises OSError, and then leaves the file as it was.
         """
         import jdcodec

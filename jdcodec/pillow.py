@@ -6,22 +6,33 @@
     Image.open("photo.jpg").save("photo.jdc", quality=4)
     Image.open("photo.jdc").show()
 
-Opening reads the header and the metadata; the network runs when pixels are asked for. Programs that read
+Opening reads the header and the metadata; the network runs when pixels are asked for. A file that needs
+weights of one's own is loaded with them first: `image.load(model="mine.safetensors")`. Programs that read
 through Pillow gain the format with it; imageio has a plugin of its own in `jdcodec.imageio`. Pillow knows no
 entry points: a format is there once its module has been imported.
+
+Pillow empties a file before it asks a plugin for the new bytes. So the import also replaces `Image.save` by
+one that codes first where a path ends in .jdc or the format is JDC, and does what it did for the rest.
 """
 
 from __future__ import annotations
 
+import functools
 import io
+import os
+from pathlib import Path
 from typing import IO, Any
 
 from PIL import Image, ImageFile
 
+from jdcodec.atomic import atomic_output, check_output
 from jdcodec.container import SIGNATURE, Reader
 from jdcodec.errors import JdcError
 
 FORMAT = "JDC"
+_ENDING = ".jdc"
+_OPTIONS = ("quality", "denoise", "effort", "target_size", "target_bpp", "max_size", "strip")
+_MACHINE_OPTIONS = ("model", "device", "precision")
 
 
 class JdcImageFile(ImageFile.ImageFile):
@@ -46,17 +57,20 @@ class JdcImageFile(ImageFile.ImageFile):
         self.info |= {name: block for name, block in found.items() if block is not None}
         self.info |= {"quality": header.quality, "denoise": header.denoise}
 
-    def load(self) -> Any:
-        """Decode the pixels on first use; raises OSError where the file is damaged or needs another model."""
+    def load(self, *, model: str | None = None, device: str = "auto", grain: float = 0.0) -> Any:
+        """Decode the pixels on first use; the options are those of `jdcodec.decode`.
+
+        Raises OSError where the file is damaged or needs another model.
+        """
         if not self._decoded:
             import jdcodec
 
             assert self.fp is not None
             self.fp.seek(0)
             try:
-                pixels = jdcodec.decode(self.fp.read())
+                pixels = jdcodec.decode(self.fp.read(), model=model, device=device, grain=grain)
             except JdcError as error:
-                raise OSError(str(error)) from error
+                raise OSError(str(error).replace("with --model", "with image.load(model=…)")) from error
             # Pillow then closes the file if it was the one to open it, and takes the pixels from here.
             if self._exclusive_fp:
                 self.fp.close()
@@ -65,15 +79,31 @@ class JdcImageFile(ImageFile.ImageFile):
             self._decoded = True
         return super().load()
 
+    def verify(self) -> None:
+        """Check all checksums, without decoding; raises OSError where one fails. Then the image is closed."""
+        from jdcodec.codec.verify import verify
+
+        try:
+            if self.fp is not None and not self._decoded:
+                self.fp.seek(0)
+                verdict = verify(self.fp.read())
+                if not verdict.intact:
+                    raise OSError(str(verdict))
+        except JdcError as error:
+            raise OSError(str(error)) from error
+        finally:
+            super().verify()
+
 
 def _accept(prefix: bytes) -> bool:
     return prefix.startswith(SIGNATURE)
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Write what `jdcodec.encode` makes of an image.
+    """Write what `jdcodec.encode` makes of an image; raises OSError, and then has written nothing.
 
-    Options of `Image.save`: quality, denoise, model, device and effort as there; exif, xmp and icc_profile.
+    Options of `Image.save`: quality, denoise, effort, target_size, target_bpp, max_size, strip, model, device
+    and precision as there; exif, xmp and icc_profile.
     """
     import jdcodec
 
@@ -84,15 +114,39 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         blocks["exif"] = blocks["exif"].tobytes()
     source = image.copy()
     source.info = {**image.info, **blocks}
-    names = ("quality", "denoise", "model", "device", "effort")
-    settings = {name: options[name] for name in names if name in options}
+    settings = {name: options[name] for name in _OPTIONS + _MACHINE_OPTIONS if name in options}
+    quality = settings.get("quality")
+    if isinstance(quality, (int, float)) and not 1 <= quality <= 8:
+        raise OSError(
+            f"quality must lie between 1 (smallest) and 8 (best), not {quality:g}: it is not JPEG's"
+        )
     try:
         file.write(jdcodec.encode(source, **settings))
     except JdcError as error:
         raise OSError(str(error)) from error
 
 
+_save_with_pillow = Image.Image.save
+
+
+@functools.wraps(_save_with_pillow)
+def _save_whole(self: Image.Image, fp: Any, format: str | None = None, **params: Any) -> None:
+    path = Path(os.fsdecode(fp)) if isinstance(fp, (str, bytes, os.PathLike)) else None
+    if path is None or (format.upper() != FORMAT if format else path.suffix.lower() != _ENDING):
+        _save_with_pillow(self, fp, format, **params)
+        return
+    coded = io.BytesIO()
+    try:
+        check_output(path, force=True)
+        _save_with_pillow(self, coded, FORMAT, **params)
+        with atomic_output(path, force=True) as file:
+            file.write(coded.getbuffer())
+    except JdcError as error:
+        raise OSError(str(error)) from error
+
+
+Image.Image.save = _save_whole  # type: ignore[method-assign]
 Image.register_open(FORMAT, JdcImageFile, _accept)
 Image.register_save(FORMAT, _save)
-Image.register_extension(FORMAT, ".jdc")
+Image.register_extension(FORMAT, _ENDING)
 Image.register_mime(FORMAT, "image/x-jdc")

@@ -13,10 +13,12 @@ from typing import Literal
 from jdcodec.errors import PhotoError
 from jdcodec.photo.exif import Group, groups, iso
 from jdcodec.photo.tiff import MAKE, MODEL
+from jdcodec.photo.xmp import without_place
 
 _EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH, _LENS_MODEL = 33434, 33437, 37386, 42036
 _DATE_TIME_ORIGINAL, _DATE_TIME, _UTC_OFFSET = 36867, 306, 36881
-_LATITUDE, _LONGITUDE = 2, 4
+# Tags of GPS that tell of a place: coordinates of the camera and of its subject, and the name of an area.
+_PLACE = {2, 4, 20, 22, 28}
 _RATIONAL = 5
 _DATE = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d) (\d\d:\d\d:\d\d)")
 _MAX_WORDS = 80
@@ -24,7 +26,7 @@ _MAX_WORDS = 80
 
 @dataclass(frozen=True, slots=True)
 class ShotWords:
-    """What a block says about a shot, each "" where it says nothing; has_place: it holds coordinates."""
+    """What a block says about a shot, each "" where it says nothing; has_place: or where it was taken."""
 
     camera: str = ""
     lens: str = ""
@@ -35,8 +37,11 @@ class ShotWords:
 
 
 def describe(exif: bytes | None, xmp: bytes | None = None) -> ShotWords:
-    """Put an EXIF block into words; a damaged or missing one says nothing. xmp: looked at for coordinates."""
-    in_xmp = xmp is not None and b":GPSLatitude" in xmp
+    """Put an EXIF block into words; a damaged or missing one says nothing. xmp: looked at for the place.
+
+    A place in XMP is what `--strip gps` would take out; of a damaged packet that is all.
+    """
+    in_xmp = xmp is not None and without_place(xmp) != xmp
     try:
         order, image, photo, gps = groups(exif or b"")
     except PhotoError:
@@ -48,7 +53,7 @@ def describe(exif: bytes | None, xmp: bytes | None = None) -> ShotWords:
         exposure=_exposure(order, photo),
         iso=str(sensitivity) if sensitivity is not None else "",
         taken=_taken(image, photo),
-        has_place=in_xmp or (_LATITUDE in gps and _LONGITUDE in gps),
+        has_place=in_xmp or not _PLACE.isdisjoint(gps),
     )
 
 

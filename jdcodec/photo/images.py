@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import struct
 import sys
 import threading
 import warnings
@@ -17,11 +18,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from jdcodec.errors import JdcError, PhotoError
+from jdcodec.errors import JdcError, LimitError, PhotoError
 from jdcodec.photo import exif
-from jdcodec.photo.whole import require_whole_jpeg, require_whole_png
+from jdcodec.photo.whole import decode_whole_jpeg, require_all_rows, require_whole_jpeg, require_whole_png
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,19 +83,26 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
 
     if format_name == "PNG":
         require_whole_png(data)
-    elif format_name == "JPEG":
-        require_whole_jpeg(data)
+    scans = require_whole_jpeg(data) if format_name == "JPEG" else None
     try:
-        with _pillow_without_limits_and_warnings():
+        with _quiet_plugins():
             if format_name == "TIFF":
                 return read_tiff(data, options)
             with open_image(data, format_name) as image:
                 options.check_size(*image.size)
+                if scans is not None:
+                    decode_whole_jpeg(data, image, scans)
                 raster = deep_raster(data, image) or raster_at_hand(image)
+                if format_name == "PNG":
+                    # A palette and a transparent colour give a meaning to zeros.
+                    as_decoded = image.mode != "P" and "transparency" not in image.info
+                    require_all_rows(data, (raster.samples if as_decoded else np.asarray(image))[-1])
                 # Metadata may follow the pixels in a PNG, so it is read after them.
                 return with_metadata(raster, image, image.info.get("exif"), _notes(data, image))
     except (JdcError, MemoryError):
         raise
+    except Image.DecompressionBombError as error:
+        raise LimitError("is larger than this program's Image.MAX_IMAGE_PIXELS allows") from error
     except Exception as error:
         # On hostile bytes Pillow raises nearly every built-in exception, SyntaxError included.
         raise PhotoError(f"is damaged, or a kind of {format_name} that jdc does not read") from error
@@ -103,7 +111,7 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
 def raster_of(image: Image.Image) -> Raster:
     """The samples and the metadata of a Pillow image, which is left as it is. Raises `PhotoError`."""
     try:
-        with _pillow_without_limits_and_warnings():
+        with _quiet_plugins():
             return with_metadata(raster_at_hand(image), image, image.info.get("exif"), ())
     except JdcError:
         raise
@@ -112,10 +120,21 @@ def raster_of(image: Image.Image) -> Raster:
 
 
 def open_image(data: bytes, format_name: str) -> ImageFile.ImageFile:
-    """The image of a file, its pixels not decoded yet."""
+    """The image of a file, its pixels not decoded yet. Raises what Pillow raises.
+
+    `Image.open` holds images to a limit that can be lifted for the whole process only. Ours being checked,
+    the plugin is asked directly; those of WebP and GIF heed that limit where a program has lowered it.
+    """
     # Imported by name, since Pillow would import all its plugins to look for one.
     import_module(f"PIL.{_PLUGINS[format_name]}")
-    return Image.open(io.BytesIO(data), formats=(format_name,))
+    factory: Any = Image.OPEN[format_name][0]
+    if format_name == "TIFF":
+        from jdcodec.photo.tiff_images import UnlimitedTiff as factory
+    try:
+        image: ImageFile.ImageFile = factory(io.BytesIO(data), "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:
+        raise UnidentifiedImageError(f"Pillow knows no such {format_name}") from error
+    return image
 
 
 def raster_at_hand(image: Image.Image) -> Raster:
@@ -260,21 +279,21 @@ class _Guard:
 
     lock = threading.Lock()
     readers = 0
-    pixel_limit: int | None = None
     filters: warnings.catch_warnings[None] | None = None
 
 
 @contextlib.contextmanager
-def _pillow_without_limits_and_warnings() -> Iterator[None]:
-    """Lift Pillow's own limit on sizes, ours being checked, and keep its warnings from the terminal.
+def _quiet_plugins() -> Iterator[None]:
+    """Keep what Pillow's plugins find odd in a file from the terminal.
 
-    Both are the process's, so the first reader changes them and the last one puts them back.
+    Filters of warnings are the process's, so the first reader sets one and the last one takes it away. It
+    lets those pass that do not come from a plugin: that of Pillow about images that are very large.
     """
     with _Guard.lock:
         if _Guard.readers == 0:
-            _Guard.pixel_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            _Guard.filters = warnings.catch_warnings(action="ignore")
+            _Guard.filters = warnings.catch_warnings()
             _Guard.filters.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.\w+Plugin$")
         _Guard.readers += 1
     try:
         yield
@@ -282,6 +301,5 @@ def _pillow_without_limits_and_warnings() -> Iterator[None]:
         with _Guard.lock:
             _Guard.readers -= 1
             if _Guard.readers == 0:
-                Image.MAX_IMAGE_PIXELS = _Guard.pixel_limit
                 assert _Guard.filters is not None
                 _Guard.filters.__exit__(None, None, None)

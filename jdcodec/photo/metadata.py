@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from jdcodec.errors import PhotoError
 from jdcodec.photo.exif import build, groups, without_entry
-from jdcodec.photo.tiff import GPS_IFD, Tiff
+from jdcodec.photo.tiff import GPS_IFD, Field, Tiff
+from jdcodec.photo.xmp import without_place
 
 #: What can be left out.
 KINDS = ("exif", "gps", "xmp", "icc")
 
-# XMP's coordinates: exif:GPSLatitude and the like, as attributes and as elements, under any prefix.
-# Bounded, so that hostile packets take linear time; what a bound leaves behind is found by the next pattern.
-_XMP_GPS = re.compile(
-    rb"""\s[\w-]+:GPS\w+\s*=\s*(?:"[^"]*"|'[^']*')"""
-    rb"""|<(?P<name>[\w-]+:GPS\w+)\b[^<>]*(?:/>|>.{0,4096}?</(?P=name)\s*>)""",
-    re.DOTALL,
-)
-_ANY_GPS = re.compile(rb"G\0?P\0?S\0?[A-Z]")
+# Tags of other values that tell of the place: XMP, IPTC and Photoshop's resources within EXIF, and GeoTIFF's.
+_PLACE_TAGS = {700, 33723, 34377, 33550, 33922, 34264, 34735, 34736, 34737}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +39,14 @@ def parse_kinds(text: str) -> frozenset[str]:
 def strip(blocks: MetadataBlocks, kinds: Collection[str]) -> MetadataBlocks:
     """The blocks less what `kinds`, some of `KINDS`, names.
 
-    "gps" takes the GPS directory out of EXIF and the coordinates out of XMP, and leaves the rest. A block
-    from which they cannot be taken out cleanly, because it is damaged, goes as a whole.
+    "gps" takes the place out, coordinates and address, and leaves the rest: the GPS directory of EXIF, and
+    from XMP what `xmp.without_place` names. A block from which it cannot be taken out cleanly, because it is
+    damaged, goes as a whole.
     """
     exif, xmp = blocks.exif, blocks.xmp
     if "gps" in kinds:
         exif = without_gps(exif) if exif else None
-        xmp = _xmp_without_gps(xmp) if xmp else None
+        xmp = without_place(xmp) if xmp else None
     return MetadataBlocks(
         exif=None if "exif" in kinds else exif,
         xmp=None if "xmp" in kinds else xmp,
@@ -60,24 +55,28 @@ def strip(blocks: MetadataBlocks, kinds: Collection[str]) -> MetadataBlocks:
 
 
 def without_gps(payload: bytes) -> bytes | None:
-    """An EXIF block without its GPS directory; None where the block cannot be read.
+    """An EXIF block without its GPS directory and `_PLACE_TAGS`; None where the block cannot be read.
 
-    Everything else stays at its offset, since maker notes point into the block: the directory and its
-    values are overwritten with zeros.
+    Everything else stays at its offset, since maker notes point into the block: what goes is overwritten
+    with zeros.
     """
     try:
         tiff = Tiff(payload)
         if tiff.magic != 42:
             # BigTIFF and the like are laid out in another way.
             return _rebuilt_without_gps(payload)
-        holders = [at for at in _chain(tiff) if GPS_IFD in tiff.directory(at).fields]
         cleaned = bytearray(payload)
-        for at in holders:
-            for place in tiff.integers(tiff.directory(at), GPS_IFD):
+        entries = []
+        for at in _chain(tiff):
+            directory = tiff.directory(at)
+            for place in tiff.integers(directory, GPS_IFD):
                 _erase_directory(tiff, place, cleaned)
+            for tag in directory.fields.keys() & _PLACE_TAGS:
+                _erase(directory.fields[tag], cleaned)
+            entries += [(at, tag) for tag in directory.fields.keys() & {GPS_IFD, *_PLACE_TAGS}]
         result = bytes(cleaned)
-        for at in holders:
-            result = without_entry(result, at, GPS_IFD)
+        for at, tag in entries:
+            result = without_entry(result, at, tag)
         # Where directories of a hostile block overlap, what was erased was needed.
         return _rebuilt_without_gps(result) if groups(result)[3] else result
     except PhotoError:
@@ -103,11 +102,10 @@ def _erase_directory(tiff: Tiff, offset: int, cleaned: bytearray) -> None:
     """Overwrite a directory and its values with zeros."""
     fields = tiff.directory(offset).fields.values()
     (count,) = struct.unpack_from(tiff.order + "H", tiff.data, offset)
-    for start, size in [(offset, 2 + 12 * count), *((field.offset, field.size) for field in fields)]:
-        cleaned[start : start + size] = bytes(size)
+    cleaned[offset : offset + 2 + 12 * count] = bytes(2 + 12 * count)
+    for field in fields:
+        _erase(field, cleaned)
 
 
-def _xmp_without_gps(packet: bytes) -> bytes | None:
-    """The packet without coordinates; None where some might be left in it, as in UTF-16."""
-    cleaned = _XMP_GPS.sub(b"", packet)
-    return None if _ANY_GPS.search(cleaned) else cleaned
+def _erase(field: Field, cleaned: bytearray) -> None:
+    cleaned[field.offset : field.offset + field.size] = bytes(field.size)

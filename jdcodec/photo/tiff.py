@@ -16,10 +16,16 @@ from jdcodec.errors import PhotoError
 SUB_IFDS, EXIF_IFD, GPS_IFD = 330, 34665, 34853
 NEW_SUBFILE_TYPE, PHOTOMETRIC, MAKE, MODEL, ORIENTATION = 254, 262, 271, 272, 274
 STRIP_OFFSETS, STRIP_BYTE_COUNTS, TILE_OFFSETS, TILE_BYTE_COUNTS = 273, 279, 324, 325
+WIDTH, HEIGHT, COMPRESSION, SAMPLES, ROWS_PER_STRIP, PLANAR = 256, 257, 259, 277, 278, 284
+TILE_WIDTH, TILE_HEIGHT = 322, 323
 DNG_VERSION, UNIQUE_CAMERA_MODEL = 50706, 50708
 
 # Photometric interpretations of what a sensor saw: colour filter array, linear raw.
 _RAW_PHOTOMETRIC = {32803, 34892}
+
+_SEPARATE_PLANES = 2
+# JPEG of TIFF 6.0, whose data need not lie in strips.
+_OLD_JPEG = 6
 
 # Bytes of one value, by field type.
 _TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -169,6 +175,33 @@ class Tiff:
                     raise PhotoError(
                         f"is cut short: its image data reaches to byte {max(ends)} of {len(self.data)}"
                     )
+
+    def require_all_segments(self, directory: Directory) -> None:
+        """Raise `PhotoError` where strips or tiles of an image lack: readers leave them black.
+
+        A segment at byte 0 lacks, and one of no bytes, but for the only one, whose size readers work out.
+        """
+        width, height, samples = (self._integer(directory, tag, 1) for tag in (WIDTH, HEIGHT, SAMPLES))
+        if TILE_OFFSETS in directory.fields:
+            offsets, sizes = (self.integers(directory, tag) for tag in (TILE_OFFSETS, TILE_BYTE_COUNTS))
+            columns, rows = (self._integer(directory, tag, 1) for tag in (TILE_WIDTH, TILE_HEIGHT))
+        else:
+            offsets, sizes = (self.integers(directory, tag) for tag in (STRIP_OFFSETS, STRIP_BYTE_COUNTS))
+            columns, rows = width, self._integer(directory, ROWS_PER_STRIP, height)
+        if not offsets or self._integer(directory, COMPRESSION, 1) == _OLD_JPEG:
+            return
+        needed = -(-width // max(columns, 1)) * -(-height // max(rows, 1))
+        if self._integer(directory, PLANAR, 1) == _SEPARATE_PLANES:
+            needed *= samples
+        present = sum(offset > 0 for offset in offsets[:needed])
+        if needed > 1:
+            present = min(present, needed - sizes[:needed].count(0))
+        if present < needed:
+            raise PhotoError(f"is cut short: {present} of {needed} strips or tiles are there")
+
+    def _integer(self, directory: Directory, tag: int, default: int) -> int:
+        """The first value of an integer tag; the default where it has none."""
+        return (self.integers(directory, tag) or (default,))[0]
 
     def is_raw(self, directories: list[Directory]) -> bool:
         """Whether the file holds what a sensor saw rather than a finished image."""

@@ -8,18 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from jdcodec.errors import PhotoError
 from jdcodec.photo import exif
 from jdcodec.photo.images import Raster, deep_raster, open_image, raster_at_hand, with_metadata
 from jdcodec.photo.stderr import stderr_without
-from jdcodec.photo.tiff import ORIENTATION, PHOTOMETRIC, Directory, Tiff
+from jdcodec.photo.tiff import ORIENTATION, PHOTOMETRIC, PLANAR, Directory, Tiff
 
 if TYPE_CHECKING:
     from jdcodec.photo.photo import ReadOptions
 
-_BITS_PER_SAMPLE, _PLANAR_CONFIGURATION = 258, 284
+_BITS_PER_SAMPLE = 258
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2
 _SEPARATE_PLANES = 2
 _PREMULTIPLIED, _STRAIGHT_ALPHA = 1, 2
@@ -33,15 +34,25 @@ _LIBTIFF_MESSAGE = re.compile(
 )
 
 
+class UnlimitedTiff(TiffImageFile):
+    """Pillow's reader of TIFF less its limit on sizes, of which it asks again before it decodes."""
+
+    def load_prepare(self) -> None:
+        if self._im is None:
+            self.im = Image.new(self.mode, self._tile_size).im
+        super().load_prepare()
+
+
 def read_tiff(data: bytes, options: ReadOptions) -> Raster:
     """The first image of a TIFF file. Raises what `images.read_image` does, and what the decoders raise."""
     structure = Tiff(data)
     directories = structure.directories()
     structure.require_image_data(directories)
     first = directories[0]
+    structure.require_all_segments(first)
     notes = ("It holds several images; the first was read.",) if first.next_offset else ()
     bits = structure.integers(first, _BITS_PER_SAMPLE)
-    planar = structure.integers(first, _PLANAR_CONFIGURATION) == (_SEPARATE_PLANES,)
+    planar = structure.integers(first, PLANAR) == (_SEPARATE_PLANES,)
     # Pillow takes separate planes for 8 bits without looking.
     if planar and len(bits) > 1 and max(bits) > 8:
         return _read_with_tifffile(data, structure, first, options, notes)

@@ -35,6 +35,21 @@ def test_reading_gives_what_the_codec_decodes(dtype: str) -> None:
     assert iio.imread(CODED, index=..., dtype=dtype).shape == (1, *expected.shape)
 
 
+def test_grain() -> None:
+    expected = jdcodec.decode(CODED.read_bytes(), grain=1.0)
+    np.testing.assert_array_equal(iio.imread(CODED, grain=1.0), expected)
+    with pytest.raises(OSError, match="grain must lie between 0 and 1"):
+        iio.imread(CODED, grain=-1.0)
+
+
+def test_models_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = jdcodec.decode(CODED.read_bytes())
+    monkeypatch.setattr(weights, "shipped_models", dict)
+    with pytest.raises(OSError, match="weights file with model=…, or install"):
+        iio.imread(CODED)
+    np.testing.assert_array_equal(iio.imread(CODED, model=str(GOLDEN / "tiny.safetensors")), expected)
+
+
 def test_content_tells_without_a_name() -> None:
     data = CODED.read_bytes()
     expected = jdcodec.decode(data)
@@ -71,9 +86,14 @@ def test_writing_gives_what_the_codec_encodes(make_picture: PictureMaker, tmp_pa
 def test_what_cannot_be_written_leaves_the_file_as_it_was(make_picture: PictureMaker, tmp_path: Path) -> None:
     picture, path = make_picture(16, 16), tmp_path / "a.jdc"
     for pictures, options in (([picture, picture], {}), (picture, {"quality": 99}), (picture[0, 0], {})):
+        path.unlink(missing_ok=True)
         with pytest.raises(OSError):
             iio.imwrite(path, pictures, **options)
         assert not path.exists()
+        path.write_bytes(b"precious")
+        with pytest.raises(OSError):
+            iio.imwrite(path, pictures, **options)
+        assert path.read_bytes() == b"precious"
 
 
 def test_other_formats_go_to_other_plugins(make_picture: PictureMaker, tmp_path: Path) -> None:

@@ -45,6 +45,15 @@ def pillow_file(pixels: Any, format_name: str, *, mode: str | None = None, **set
 def deep_png(samples: Any, *, interlaced: bool = False, extra: bytes = b"", late: bytes = b"") -> bytes:
     """A 16-bit PNG of (H, W, 1 to 4) samples; `extra` and `late` are chunks around the pixels."""
     height, width, channels = samples.shape
+    rows = png_rows(samples.astype(">u2").view(np.uint8), interlaced=interlaced)
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, int(interlaced))
+    chunks = png_chunk(b"IHDR", header) + extra + png_chunk(b"IDAT", zlib.compress(rows)) + late
+    return b"\x89PNG\r\n\x1a\n" + chunks + png_chunk(b"IEND", b"")
+
+
+def png_rows(samples: Any, *, interlaced: bool = False) -> bytes:
+    """What a PNG compresses: (H, W, bytes of a pixel) uint8 by rows, or by passes, without a filter."""
     # Adam7: first row, first column, row step, column step of each pass.
     passes = [
         (0, 0, 8, 8),
@@ -57,12 +66,9 @@ def deep_png(samples: Any, *, interlaced: bool = False, extra: bytes = b"", late
     ]
     rows = b""
     for first_row, first_column, row_step, column_step in passes if interlaced else [(0, 0, 1, 1)]:
-        part = samples[first_row::row_step, first_column::column_step].astype(">u2")
+        part = samples[first_row::row_step, first_column::column_step]
         rows += b"".join(b"\0" + row.tobytes() for row in part if row.size)
-    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, int(interlaced))
-    chunks = png_chunk(b"IHDR", header) + extra + png_chunk(b"IDAT", zlib.compress(rows)) + late
-    return b"\x89PNG\r\n\x1a\n" + chunks + png_chunk(b"IEND", b"")
+    return rows
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:

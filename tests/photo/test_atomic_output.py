@@ -37,6 +37,66 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "out.bin").stat().st_mode) == 0o640
 
 
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("permissions", [0o600, 0o400, 0o640, 0o664, 0o666, 0o000])
+def test_a_replaced_file_hands_on_its_permissions(tmp_path: Path, permissions: int) -> None:
+    target = tmp_path / "out.bin"
+    target.write_bytes(b"old")
+    target.chmod(permissions)
+    before = os.umask(0o027)
+    try:
+        with atomic_output(target, force=True) as file:
+            file.write(b"new")
+            file.flush()
+            (temporary,) = set(tmp_path.iterdir()) - {target}
+            # Never more open than the file that it replaces.
+            assert mode(temporary) & ~permissions == 0 and mode(temporary) & 0o077 == 0
+    finally:
+        os.umask(before)
+    assert mode(target) == permissions
+    target.chmod(0o600)
+    assert target.read_bytes() == b"new"
+
+
+def test_special_bits_are_not_handed_on(tmp_path: Path) -> None:
+    target = tmp_path / "out.bin"
+    target.write_bytes(b"old")
+    target.chmod(0o6755)
+    with atomic_output(target, force=True) as file:
+        file.write(b"new")
+    assert mode(target) == 0o755
+
+
+def test_owner_and_group_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out.bin"
+    target.write_bytes(b"old")
+    asked = []
+    monkeypatch.setattr(os, "fchown", lambda file, user, group: asked.append((user, group)))
+    with atomic_output(target, force=True) as file:
+        file.write(b"new")
+    old = target.stat()
+    assert asked == [(-1, old.st_gid), (old.st_uid, -1)]
+
+
+@pytest.mark.parametrize(("permissions", "kept"), [(0o660, 0o600), (0o664, 0o644), (0o606, 0o606)])
+def test_a_group_that_cannot_be_kept_hands_on_nothing(
+    tmp_path: Path, permissions: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int, user: int, group: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    target = tmp_path / "out.bin"
+    target.write_bytes(b"old")
+    target.chmod(permissions)
+    monkeypatch.setattr(os, "fchown", refuse)
+    with atomic_output(target, force=True) as file:
+        file.write(b"new")
+    assert mode(target) == kept and target.read_bytes() == b"new"
+
+
 def test_an_existing_file_is_kept_without_force(tmp_path: Path) -> None:
     target = tmp_path / "out.bin"
     target.write_bytes(b"old")
@@ -129,10 +189,10 @@ def test_other_errors_of_the_block_are_not_renamed(tmp_path: Path) -> None:
 def test_a_folder_that_takes_no_files(
     tmp_path: Path, number: int, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Path, *arguments: object) -> None:
+    def refuse(*arguments: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(OutputError, match=message), atomic_output(tmp_path / "out.bin"):
         pytest.fail("the block must not run")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import tracemalloc
 import warnings
@@ -14,7 +15,7 @@ from PIL import Image
 from jdcodec.errors import LimitError, PhotoError
 from jdcodec.photo import ReadOptions, from_array, read_photo
 
-from .samples import RAW_FOLDER, needs_raw, picture, pillow_file, png_chunk
+from .samples import RAW_FOLDER, deep_png, needs_raw, picture, pillow_file, png_chunk
 
 
 @pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF", "GIF", "BMP"])
@@ -42,13 +43,44 @@ def test_a_bomb_costs_nothing() -> None:
 
 
 def test_pillow_neither_warns_nor_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = {name: pillow_file(picture(), name) for name in ("PNG", "WEBP", "TIFF", "GIF")}
+    names = ("PNG", "JPEG", "TIFF", "AVIF", "BMP")
+    data = {name: pillow_file(picture(), name) for name in names}
+    data |= {
+        "LZW": pillow_file(picture(), "TIFF", compression="tiff_lzw"),
+        "16 bits": deep_png(picture(bits=16)),
+    }
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for file in data.values():
             assert read_photo(file).width == 32
-    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_a_lowered_limit_of_pillow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pillow_file(picture(), "WEBP")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(LimitError, match=r"larger than this program's Image\.MAX_IMAGE_PIXELS"):
+        read_photo(data)
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF"])
+def test_other_threads_keep_the_limit_of_pillow(format_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pillow_file(picture(), format_name)
+    bomb = pillow_file(picture(5, 3), "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    asarray, seen = np.asarray, []
+
+    def meanwhile(*arguments: object, **options: object) -> object:
+        with pytest.raises(Image.DecompressionBombWarning):
+            Image.open(io.BytesIO(bomb))
+        seen.append(Image.MAX_IMAGE_PIXELS)
+        return asarray(*arguments, **options)
+
+    monkeypatch.setattr(np, "asarray", meanwhile)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        read_photo(data)
+    assert seen and set(seen) == {10}
 
 
 @needs_raw

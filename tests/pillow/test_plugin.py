@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,11 +77,112 @@ def test_damage_is_an_oserror(coded: Path) -> None:
         Image.open(io.BytesIO(b"junk"))
 
 
-def test_settings_out_of_range_are_an_oserror_and_leave_no_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [-40, 30, -1])
+def test_verify_finds_damage_and_decodes_nothing(
+    coded: Path, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jdcodec, "decode", None, raising=False)
+    with Image.open(coded) as image:
+        image.verify()
+    data = bytearray(coded.read_bytes())
+    data[place] ^= 1
+    for damaged in (data, data[:-40]):
+        with pytest.raises(OSError):
+            Image.open(io.BytesIO(damaged)).verify()
+
+
+def test_verify_closes_the_file(coded: Path) -> None:
+    image = Image.open(coded)
+    file = image.fp
+    image.verify()
+    assert file is not None and file.closed
+    loaded = Image.open(coded)
+    loaded.load()
+    loaded.verify()
+
+
+def test_models_of_ones_own(coded: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = jdcodec.decode(coded.read_bytes())
+    monkeypatch.setattr(weights, "shipped_models", dict)
+    with (
+        Image.open(coded) as image,
+        pytest.raises(OSError, match=r"weights file with image\.load\(model=…\)"),
+    ):
+        image.load()
+    with Image.open(coded) as image:
+        image.load(model=str(tiny_model))
+        np.testing.assert_array_equal(np.asarray(image), expected)
+        with pytest.raises(OSError, match="no model"):
+            image.save(coded.with_name("a.jdc"))
+        image.save(coded.with_name("b.jdc"), model=str(tiny_model), quality=1)
+    assert sorted(path.name for path in coded.parent.iterdir()) == ["b.jdc", "photo.jdc"]
+
+
+def test_grain(coded: Path) -> None:
+    with Image.open(coded) as image:
+        image.load(grain=1.0)
+        np.testing.assert_array_equal(np.asarray(image), jdcodec.decode(coded.read_bytes(), grain=1.0))
+    with Image.open(coded) as image, pytest.raises(OSError, match="grain must lie between 0 and 1"):
+        image.load(grain=2.0)
+
+
+BAD_SETTINGS = [
+    ({"quality": 90}, r"quality must lie between 1 \(smallest\) and 8 \(best\), not 90: it is not JPEG's"),
+    ({"quality": float("nan")}, "quality must lie between 1"),
+    ({"quality": "keep"}, "quality must be a number"),
+    ({"denoise": 7}, "denoise must lie between 0 and 1"),
+    ({"model": "no-such-model"}, "no model 'no-such-model'"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_SETTINGS)
+def test_what_cannot_be_saved_leaves_the_file_as_it_was(
+    tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    path, other = tmp_path / "x.jdc", tmp_path / "x.bin"
+    for precious in ([], [path, other]):
+        for file in precious:
+            file.write_bytes(b"precious")
+        before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+        for name, kind in ((path, None), (str(path), "jdc"), (bytes(path), None), (other, "JDC")):
+            with pytest.raises(OSError, match=message):
+                Image.new("RGB", (8, 8)).save(name, kind, **options)
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     path = tmp_path / "x.jdc"
-    with pytest.raises(OSError, match="quality must lie between 1 and 8, not 95"):
-        Image.new("RGB", (8, 8)).save(path, quality=95)
-    assert not path.exists()
+    path.write_bytes(b"precious")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no room left"):
+        Image.new("RGB", (8, 8)).save(path)
+    assert path.read_bytes() == b"precious" and list(tmp_path.iterdir()) == [path]
+
+
+def test_saving_over_a_file_replaces_it_and_keeps_its_permissions(coded: Path) -> None:
+    coded.chmod(0o600)
+    with Image.open(coded) as image:
+        image.save(coded, quality=1)
+    with Image.open(coded) as image:
+        assert image.info["quality"] == 1 and image.load()
+    assert coded.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(OSError, match="no such folder"):
+        Image.new("RGB", (8, 8)).save(coded.parent / "missing" / "x.jdc")
+
+
+def test_other_formats_are_saved_as_ever(tmp_path: Path) -> None:
+    image = Image.new("RGB", (8, 8))
+    image.save(tmp_path / "a.png")
+    image.save(tmp_path / "b.jdc", format="PNG")
+    image.save(tmp_path / "c.jpg", quality=90)
+    assert [Image.open(path).format for path in sorted(tmp_path.iterdir())] == ["PNG", "PNG", "JPEG"]
+    with pytest.raises(ValueError, match="unknown file extension"):
+        image.save(tmp_path / "d.nonsense")
+    with pytest.raises(ValueError, match="unknown file extension"):
+        image.save(io.BytesIO())
 
 
 def test_the_import_is_light() -> None:
