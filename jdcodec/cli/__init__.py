@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-from jdcodec.cli import common
+from jdcodec.cli import common, streams
 from jdcodec.cli.bench import bench
 from jdcodec.cli.data import data
 from jdcodec.cli.decode import decode
@@ -24,8 +25,31 @@ from jdcodec.cli.verify import verify
 from jdcodec.cli.view import view
 from jdcodec.errors import JdcError
 
+
+class _Commands(TyperGroup):
+    """The commands, none of which takes an empty name: Python would take it for the current folder."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # Shell completion parses what has been typed so far, and resiliently.
+        if not ctx.resilient_parsing:
+            _refuse_empty(args)
+        return super().parse_args(ctx, args)
+
+
+def _refuse_empty(args: list[str]) -> None:
+    """Raise JdcError for an argument such as "", or an option such as --output= without a value."""
+    options = args[: args.index("--")] if "--" in args else args
+    bare = next((arg for arg in options if arg.startswith("--") and arg.find("=") == len(arg) - 1), None)
+    if bare is not None:
+        raise JdcError(f"{bare} has an empty value; is a variable of the shell not set?")
+    if "" in args:
+        place = f"after {args[args.index('') - 1]}" if args[0] else "at the start"
+        raise JdcError(f"the argument {place} is empty; is a variable of the shell not set?")
+
+
 app = typer.Typer(
     name="jdc",
+    cls=_Commands,
     help="An image codec that denoises while it compresses.",
     no_args_is_help=True,
     add_completion=True,
@@ -65,31 +89,19 @@ def _root(
 def main() -> None:
     """Run the command line. Exit status 0: done; 1: the input or the data; 2: usage; 130: interrupted."""
     signal.signal(signal.SIGTERM, _end)
+    streams.replace_closed_streams()
     _print_any_name()
     try:
         app()
         status = 0
-    except JdcError as error:
-        if common.debug:
-            raise
-        common.complain(str(error))
-        status = 1
-    except ModuleNotFoundError as error:
-        extra = common.EXTRAS.get((error.name or "").partition(".")[0])
-        if common.debug or extra is None:
-            raise
-        common.complain(f"this needs {error.name}, which is not installed: pip install 'jdcodec[{extra}]'")
-        status = 1
     except BrokenPipeError:
         # Whoever read our output has gone; nothing can be said to them any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
-    except OSError as error:
-        # What has no better words of its own, as a full disk behind standard output.
+    except Exception as error:
         if common.debug:
             raise
-        place = f"{error.filename}: " if error.filename else ""
-        common.complain(f"{place}{error.strerror or error}")
+        common.complain(common.in_words(error))
         status = 1
     except SystemExit as ending:
         status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)

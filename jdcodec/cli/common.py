@@ -1,4 +1,4 @@
-"""What the commands share: where inputs and outputs are, messages, and going on after a failure."""
+"""What the commands share: where inputs and outputs are, messages, and a quick start."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import importlib
 import json
 import os
 import signal
+import stat
 import sys
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import Any
 
 import typer
 
-from jdcodec.cli.progress import Done, Tally, progress_bar
+from jdcodec.cli.streams import STANDARD, standard_output
 from jdcodec.errors import JdcError, OutputError, PhotoError
 
 #: Which extra of the package brings a library that commands import when they need it.
@@ -28,8 +28,6 @@ EXTRAS = {"torch": "train", "tensorboard": "train", "matplotlib": "bench", "dist
 
 #: Set by --debug: tracebacks instead of one line.
 debug = False
-
-STANDARD = "-"
 
 #: Endings that a folder is searched for; a file named outright may have any.
 PHOTO_ENDINGS = frozenset(
@@ -41,6 +39,11 @@ PHOTO_ENDINGS = frozenset(
     }
 )
 
+#: Endings of images that a .jdc file must not bear: also those that jdc writes, or that others read.
+IMAGE_ENDINGS = PHOTO_ENDINGS | {".heic", ".heif", ".jp2", ".jxl", ".pgm"}
+
+#: Characters of a library's error that are told; some of them run to pages.
+_ENOUGH = 300
 
 #: Invisible characters that some scripts need within words; they do nothing to a terminal.
 _JOINERS = "\u200c\u200d"
@@ -61,8 +64,27 @@ def _escaped(char: str) -> str:
 
 
 def complain(message: str) -> None:
-    """One line on standard error."""
-    print(f"jdc: {printable(' '.join(message.splitlines()))}", file=sys.stderr)
+    """One line on standard error, if anybody can read it."""
+    with contextlib.suppress(OSError):
+        print(f"jdc: {printable(' '.join(message.splitlines()))}", file=sys.stderr, flush=True)
+
+
+def in_words(error: Exception) -> str:
+    """One line on any error: our own say it themselves, of others the kind is told, too."""
+    if isinstance(error, JdcError):
+        return str(error)
+    # OpenVINO reports what C++ throws for want of memory as a RuntimeError.
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        return "not enough memory; end other programs, or use fewer --workers"
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        extra = EXTRAS.get(error.name.partition(".")[0])
+        if extra is not None:
+            return f"this needs {error.name}, which is not installed: pip install 'jdcodec[{extra}]'"
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= _ENOUGH else f"{text[:_ENOUGH]}…"
 
 
 def say(line: str, *, err: bool = False) -> None:
@@ -70,19 +92,25 @@ def say(line: str, *, err: bool = False) -> None:
 
     Not `typer.echo`, which writes past the stream that the bar puts in the place of standard output.
     """
-    print(printable(line), file=sys.stderr if err else sys.stdout, flush=True)
+    if err:
+        print(printable(line), file=sys.stderr, flush=True)
+        return
+    with standard_output():
+        print(printable(line), flush=True)
 
 
 def say_json(facts: Mapping[str, Any]) -> None:
-    """A line for programs, on standard output: JSON, which has escapes of its own."""
-    print(json.dumps(facts, ensure_ascii=False), flush=True)
+    """A line for programs, on standard output: JSON in ASCII, whose escapes hold any name in any encoding."""
+    with standard_output():
+        print(json.dumps(facts), flush=True)
 
 
 @dataclass(frozen=True)
 class Job:
     """One input and where its result goes; `-` is standard input or output.
 
-    mirrors: the target's folder is made where it is missing, as it mirrors one that is there.
+    mirrors: the target's folder is made where it is missing, as it mirrors one that is there or was named
+    as a folder, with a slash at its end.
     problem: why it cannot be done, "" where nothing is known against it. A folder below a folder that cannot
     be read becomes such a job, so that it is reported with the others that failed.
     """
@@ -96,6 +124,7 @@ class Job:
         """Make the folder that is needed; raises PhotoError where there is a problem, and OutputError."""
         if self.problem:
             raise PhotoError(self.problem)
+        refuse_own_input(self.source, self.target)
         if not self.mirrors:
             return
         folder = Path(self.target).parent
@@ -105,13 +134,29 @@ class Job:
             raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job: a result, or one line that says why there is none."""
+def refuse_own_input(source: str, target: str) -> None:
+    """Raise OutputError where a command would replace the file that it reads, by whatever name."""
+    if target == STANDARD:
+        return
+    try:
+        before = os.fstat(0) if source == STANDARD else Path(source).stat()
+        same = stat.S_ISREG(before.st_mode) and os.path.samestat(before, Path(target).stat())
+    except OSError:
+        return  # one of the two is not there
+    if same:
+        raise OutputError(f"{target}: is the input itself; name another file with -o")
 
-    job: Job
-    result: Any = None
-    failure: str = ""
+
+def plan_reading(inputs: Sequence[str], *, endings: frozenset[str], recursive: bool) -> list[Job]:
+    """A job for each input, and for each file of an input folder, that writes no file.
+
+    An input that is named twice counts once. Raises PhotoError as `plan_jobs` does.
+    """
+    unreadable: list[Job] = []
+    sources = _sources(inputs, endings, recursive, unreadable)
+    return [Job(str(source), STANDARD) for source, _ in sources] + [
+        replace(job, target=STANDARD) for job in unreadable
+    ]
 
 
 def plan_jobs(
@@ -120,7 +165,8 @@ def plan_jobs(
     """Pair inputs with outputs.
 
     One file goes to `output`, or beside itself with `suffix`. Several, or a folder, go into the folder
-    `output`, which mirrors the folders below an input folder, or beside themselves. Where two inputs
+    `output`, which is made where it is missing and mirrors the folders below an input folder, or beside
+    themselves. One file goes into it, too, where `output` is a folder or ends in a slash. Where two inputs
     would share a name, as a.NEF and a.JPG do, both keep their endings: a.NEF.jdc, a.JPG.jdc.
 
     An input that is named twice counts once. Hidden files, as the "._a.jpg" of macOS, are left out, and links
@@ -130,16 +176,23 @@ def plan_jobs(
     have outputs of their own.
     """
     unreadable: list[Job] = []
-    found = _expand(inputs, endings, recursive, unreadable)
-    sources = list({Path(s[0]).absolute(): s for s in found}.values())
+    sources = _sources(inputs, endings, recursive, unreadable)
     many = len(sources) > 1 or any(entry != STANDARD and Path(entry).is_dir() for entry in inputs)
     if not many:
-        return [Job(str(sources[0][0]), _single_target(sources[0][0], output, suffix))]
+        return [_single_job(sources[0][0], output, suffix)]
     if output == STANDARD or any(source == STANDARD for source, _ in sources):
         raise OutputError("standard input and output take one file, not several; name a folder with -o")
     if output is not None and Path(output).exists() and not Path(output).is_dir():
         raise OutputError(f"{output}: is a file; several inputs need a folder to go to")
     return _distinct_jobs(sources, output, suffix) + unreadable
+
+
+def _sources(
+    inputs: Sequence[str], endings: frozenset[str], recursive: bool, unreadable: list[Job]
+) -> list[tuple[str | Path, Path]]:
+    """As `_expand`, but each file once."""
+    found = _expand(inputs, endings, recursive, unreadable)
+    return list({Path(source).absolute(): (source, place) for source, place in found}.values())
 
 
 def _expand(
@@ -179,14 +232,14 @@ def _files(folder: Path, recursive: bool, unreadable: list[Job]) -> list[Path]:
     return sorted(file for file in found if file.is_file())
 
 
-def _single_target(source: str | Path, output: str | None, suffix: str) -> str:
+def _single_job(source: str | Path, output: str | None, suffix: str) -> Job:
     if output is None:
-        return STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix))
-    if output != STANDARD and (Path(output).is_dir() or output.endswith("/")):
-        if source == STANDARD:
-            raise OutputError(f"{output}: is a folder; standard input needs the name of a file")
-        return str(Path(output) / Path(source).with_suffix(suffix).name)
-    return output
+        return Job(str(source), STANDARD if source == STANDARD else str(Path(source).with_suffix(suffix)))
+    if output == STANDARD or not (Path(output).is_dir() or output.endswith(("/", os.sep))):
+        return Job(str(source), output)
+    if source == STANDARD:
+        raise OutputError(f"{output}: is a folder; standard input needs the name of a file")
+    return Job(str(source), str(Path(output) / Path(source).with_suffix(suffix).name), mirrors=True)
 
 
 def _distinct_jobs(sources: list[tuple[str | Path, Path]], output: str | None, suffix: str) -> list[Job]:
@@ -209,111 +262,6 @@ def _distinct_jobs(sources: list[tuple[str | Path, Path]], output: str | None, s
                 f"{other.source} and {job.source} would both become {job.target}; do them one by one"
             )
     return jobs
-
-
-def run_jobs(
-    jobs: Sequence[Job],
-    work: Callable[[Job], Any],
-    *,
-    quiet: bool,
-    finish: Callable[[Job, Any], Done | None] | None = None,
-    workers: int = 1,
-    update: bool = False,
-) -> None:
-    """Do each job; several go on past failures, which are listed at the end with exit status 1.
-
-    `finish` tells the user what `work` returned, and counts it: several photos end with a line that sums them
-    up. After Ctrl-C that line says how far it came. update: jobs whose output is newer are left out.
-
-    workers: how many processes share the jobs, each with a network that stays warm. `work` then runs in one
-    of them, so it has to be picklable, and prints nothing; `finish` always runs here, as each job is done.
-    """
-    tally = Tally()
-    todo = [job for job in jobs if not (update and is_up_to_date(job))]
-    if len(jobs) == 1:
-        for job in todo:
-            _counted(_prepared(job, work), job, finish)
-        return
-    tally.skip(len(jobs) - len(todo))
-    failures: dict[Job, str] = {}
-    try:
-        with (
-            progress_bar([job.source for job in todo], tally, quiet=quiet) as advance,
-            closing(_outcomes(todo, work, workers)) as outcomes,
-        ):
-            for outcome in outcomes:
-                tally.add(_settle(outcome, finish, failures))
-                advance(outcome.job.source)
-    except KeyboardInterrupt:
-        complain(f"interrupted after {tally.finished} of {len(jobs)} files")
-        raise
-    if (tally.photos or tally.skipped) and not quiet:
-        typer.echo(str(tally))
-    if failures:
-        for job in jobs:
-            if job in failures:
-                complain(failures[job])
-        complain(f"{len(failures)} of {len(jobs)} files failed")
-        raise typer.Exit(1)
-
-
-def _outcomes(
-    jobs: Sequence[Job], work: Callable[[Job], Any], workers: int
-) -> Generator[Outcome, None, None]:
-    """Each job's outcome, as it is done."""
-    if min(workers, len(jobs)) > 1:
-        from jdcodec.cli.workers import share
-
-        yield from share(jobs, work, min(workers, len(jobs)))
-        return
-    for job in jobs:
-        yield attempt(job, work)
-
-
-def attempt(job: Job, work: Callable[[Job], Any]) -> Outcome:
-    """Do one job of several; a failure is an outcome, too."""
-    try:
-        return Outcome(job, _prepared(job, work))
-    except JdcError as error:
-        if debug:
-            raise
-        return Outcome(job, failure=str(error))
-    except OSError as error:
-        return Outcome(job, failure=f"{job.target}: {error.strerror}")
-
-
-def _prepared(job: Job, work: Callable[[Job], Any]) -> Any:
-    job.prepare()
-    return work(job)
-
-
-def _settle(
-    outcome: Outcome, finish: Callable[[Job, Any], Done | None] | None, failures: dict[Job, str]
-) -> Done | None:
-    """Tell of an outcome; a failure is noted."""
-    try:
-        if not outcome.failure:
-            return _counted(outcome.result, outcome.job, finish)
-        failures[outcome.job] = outcome.failure
-    except JdcError as error:
-        if debug:
-            raise
-        failures[outcome.job] = str(error)
-    return None
-
-
-def _counted(result: Any, job: Job, finish: Callable[[Job, Any], Done | None] | None) -> Done | None:
-    if finish is not None:
-        return finish(job, result)
-    return result if isinstance(result, Done) else None
-
-
-def is_up_to_date(job: Job) -> bool:
-    """Whether the output is there and not older than its input."""
-    try:
-        return Path(job.target).stat().st_mtime_ns >= Path(job.source).stat().st_mtime_ns
-    except OSError:
-        return False
 
 
 def kinds_to_strip(text: str | None) -> frozenset[str]:
@@ -377,31 +325,3 @@ def _leave_at_once_during(thread: threading.Thread, number: signal.Signals) -> N
         usual(number, frame)
 
     signal.signal(number, leave)
-
-
-def read_input(source: str) -> bytes:
-    """All bytes of a file or of standard input; raises PhotoError."""
-    try:
-        if source == STANDARD:
-            return sys.stdin.buffer.read()
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise PhotoError(f"{source}: {error.strerror}") from error
-
-
-def source_name(source: str) -> str:
-    return "standard input" if source == STANDARD else source
-
-
-def write_standard_output(data: bytes) -> None:
-    """Raises OutputError where standard output is a terminal or cannot be written."""
-    if sys.stdout.isatty():
-        raise OutputError("standard output is a terminal; name a file with -o, or use a pipe")
-    stream: BinaryIO = sys.stdout.buffer
-    try:
-        stream.write(data)
-        stream.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"standard output: {error.strerror}") from error

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -15,14 +12,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import typer
 
 from jdcodec.cli import common, options
-from jdcodec.cli.common import STANDARD, Job
+from jdcodec.cli.common import Job
 from jdcodec.cli.progress import Done
+from jdcodec.cli.running import json_failure, run_jobs
+from jdcodec.cli.streams import STANDARD, named, opened, source_name, write_standard_output
 
 if TYPE_CHECKING:
     from jdcodec.codec.picture import Picture, Reading
 
 _PART = "Part of the picture"
 _DAMAGE = "Damage"
+#: Formats that have a quality; the others keep every pixel.
+_LOSSY = ("avif", "jpeg", "jpg", "webp")
 
 
 class ImageFormat(StrEnum):
@@ -66,7 +67,7 @@ def decode(
         show_default="beside the file",
     ),
     format: ImageFormat | None = typer.Option(
-        None, "--format", help="Image format.", show_default="by the output's ending, else png"
+        None, "--format", help="Image format.", show_default="by the output's ending; png without one"
     ),
     bits: BitDepth = typer.Option(BitDepth.eight, "--bits", help="Bits a channel (png, tiff, ppm)."),
     image_quality: int | None = typer.Option(
@@ -134,9 +135,11 @@ def decode(
         "uint16" if deep else "uint8", device, precision, tuple(model or ()), grain=grain
     )
     reading = Reading(settings, view, salvage)
-    writing = _Writing(
-        format.value if format else None, 16 if deep else 8, image_quality, stripped, force or update, fit
-    )
+    # Several files all get the suffix from above.
+    target = next((job.target for job in jobs if not job.problem), STANDARD)
+    name = format.value if format is not None else Path(target).suffix.lower().removeprefix(".") or "png"
+    writing = _Writing(name, 16 if deep else 8, image_quality, stripped, force or update, fit)
+    _check_form(writing, target)
 
     def finish(job: Job, figures: dict[str, Any]) -> Done:
         to_stdout = job.target == STANDARD
@@ -146,23 +149,46 @@ def decode(
             size = f"{figures['width']} × {figures['height']}"
             common.say(f"{job.target}: {size}, {figures['seconds']:.1f} s", err=to_stdout)
         if "damage" in figures:
-            raise DamagedError(f"{common.source_name(job.source)}: {figures['damage']}")
+            raise DamagedError(f"{source_name(job.source)}: {figures['damage']}")
         return Done(figures["width"] * figures["height"], bytes_out=figures["bytes"])
 
     work = partial(_decode_one, reading=reading, writing=writing)
-    common.run_jobs(jobs, work, quiet=quiet or as_json, finish=finish, workers=workers, update=update)
+    run_jobs(
+        jobs,
+        work,
+        quiet=quiet or as_json,
+        finish=finish,
+        fail=json_failure if as_json else None,
+        workers=workers,
+        update=update,
+    )
 
 
 @dataclass(frozen=True)
 class _Writing:
     """How the image is written. stripped: kinds of metadata to leave out. longest: side, None for any."""
 
-    format: str | None
+    format: str
     bit_depth: Literal[8, 16]
     quality: int | None
     stripped: frozenset[str]
     force: bool
     longest: int | None
+
+
+def _check_form(writing: _Writing, target: str) -> None:
+    """Refuse, before anything is decoded, what the format cannot hold; raises PhotoError, BadParameter."""
+    import numpy as np
+
+    from jdcodec.photo import encode_image
+
+    with named("standard output" if target == STANDARD else target):
+        pixel = np.zeros((1, 1, 3), np.uint8)
+        encode_image(pixel, format=writing.format, bit_depth=writing.bit_depth, quality=writing.quality)
+    if writing.quality is not None and writing.format not in _LOSSY:
+        raise typer.BadParameter(
+            f"has no effect on {writing.format}, which keeps every pixel", param_hint="--image-quality"
+        )
 
 
 def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]:
@@ -188,8 +214,8 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
         "icc": metadata.icc,
     }
     if job.target == STANDARD:
-        data = encode_image(pixels, format=writing.format or "png", **details)
-        common.write_standard_output(data)
+        data = encode_image(pixels, format=writing.format, **details)
+        write_standard_output(data)
         size = len(data)
     else:
         write_photo(job.target, pixels, format=writing.format, force=writing.force, **details)
@@ -207,14 +233,9 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
 
 def _read(source: str, reading: Reading, longest: int | None) -> Picture:
     from jdcodec.codec.picture import read_picture
-    from jdcodec.errors import JdcError
 
-    try:
-        with _opened(source) as file:
-            return read_picture(file, _reading_for(file, reading, longest))
-    except JdcError as error:
-        name = common.source_name(source)
-        raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from error
+    with opened(source) as file, named(source_name(source)):
+        return read_picture(file, _reading_for(file, reading, longest))
 
 
 def _reading_for(file: BinaryIO, reading: Reading, longest: int | None) -> Reading:
@@ -222,29 +243,15 @@ def _reading_for(file: BinaryIO, reading: Reading, longest: int | None) -> Readi
     from dataclasses import replace
 
     from jdcodec.codec.region import SCALES
-    from jdcodec.container import Reader
+    from jdcodec.container import Reader, scan
 
     view = reading.view
     if longest is None or view.scale > 1:
         return reading
-    header = Reader(file, reading.settings.limits).header
+    limits = reading.settings.limits
+    header = scan(file.read(), limits).header if reading.tolerant else Reader(file, limits).header
     file.seek(0)
     part = view.region or header
     side = max(part.width, part.height)
     scale = max(scale for scale in SCALES if scale == 1 or side >= 2 * longest * scale)
     return replace(reading, view=replace(view, scale=scale))
-
-
-@contextmanager
-def _opened(source: str) -> Iterator[BinaryIO]:
-    """The bytes of a file or of standard input, seekable; raises PhotoError."""
-    from jdcodec.errors import PhotoError
-
-    if source == STANDARD:
-        yield io.BytesIO(common.read_input(source))
-        return
-    try:
-        with Path(source).open("rb") as file:
-            yield file if file.seekable() else io.BytesIO(file.read())
-    except OSError as error:
-        raise PhotoError(f"{source}: {error.strerror}") from error

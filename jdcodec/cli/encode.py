@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from jdcodec.cli import common, options, scheduled
-from jdcodec.cli.common import STANDARD, Job
+from jdcodec.cli.common import Job
 from jdcodec.cli.progress import Done
+from jdcodec.cli.running import json_failure, run_jobs
+from jdcodec.cli.streams import STANDARD, named, photo_file, read_input, source_name, write_standard_output
 
 if TYPE_CHECKING:
     from jdcodec.codec.encoder import EncodeSettings
@@ -165,6 +167,7 @@ def encode(
         return
     common.keep_freed_memory()
     jobs = common.plan_jobs(photos, output, suffix=".jdc", endings=common.PHOTO_ENDINGS, recursive=recursive)
+    _check_names(jobs)
     if min(workers, len(jobs)) == 1:
         common.start_runtime_meanwhile(device)
     order = _Order(settings, reading, kinds, force or update)
@@ -180,7 +183,24 @@ def encode(
         return Done(figures["width"] * figures["height"], figures["input_bytes"], figures["bytes"])
 
     work = partial(_encode_one, order=order)
-    common.run_jobs(jobs, work, quiet=quiet or as_json, finish=finish, workers=workers, update=update)
+    run_jobs(
+        jobs,
+        work,
+        quiet=quiet or as_json,
+        finish=finish,
+        fail=json_failure if as_json else None,
+        workers=workers,
+        update=update,
+    )
+
+
+def _check_names(jobs: list[Job]) -> None:
+    """Raises OutputError for a .jdc file that would go under the name of an image."""
+    from jdcodec.errors import OutputError
+
+    for job in jobs:
+        if Path(job.target).suffix.lower() in common.IMAGE_ENDINGS:
+            raise OutputError(f"{job.target}: has the ending of an image; jdc encode writes .jdc files")
 
 
 @dataclass(frozen=True)
@@ -232,19 +252,16 @@ def _encode_one(job: Job, order: _Order) -> dict[str, Any]:
     """Code one photo; returns what there is to say about it."""
     from jdcodec.atomic import atomic_output, check_output
     from jdcodec.codec.encoder import code_photo
-    from jdcodec.errors import LimitError
 
     if job.target != STANDARD:
         check_output(job.target, force=order.force)
     started = time.perf_counter()
     photo, size = _read(job.source, order)
-    try:
+    with named(source_name(job.source)):
         coded = code_photo(photo, order.settings)
-    except LimitError as error:
-        raise LimitError(f"{common.source_name(job.source)}: {error}") from error
     seconds = time.perf_counter() - started
     if job.target == STANDARD:
-        common.write_standard_output(coded.data)
+        write_standard_output(coded.data)
     else:
         with atomic_output(job.target, force=order.force) as file:
             file.write(coded.data)
@@ -270,14 +287,10 @@ def _read(source: str, order: _Order) -> tuple[Photo, int]:
     from jdcodec.photo import read_photo
     from jdcodec.photo.metadata import MetadataBlocks, strip
 
-    if source == STANDARD:
-        data = common.read_input(source)
-        photo, size = read_photo(data, order.reading), len(data)
-    else:
-        photo = read_photo(source, order.reading)
-        size = Path(source).stat().st_size
+    data = read_input(source)
+    photo = read_photo(photo_file(data, source), order.reading)
     kept = strip(MetadataBlocks(photo.exif, photo.xmp, photo.icc), order.stripped)
-    return replace(photo, exif=kept.exif, xmp=kept.xmp, icc=kept.icc), size
+    return replace(photo, exif=kept.exif, xmp=kept.xmp, icc=kept.icc), len(data)
 
 
 def _sentence(figures: dict[str, Any]) -> str:

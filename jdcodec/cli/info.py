@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from jdcodec.cli import common
-from jdcodec.cli.common import STANDARD, Job
+from jdcodec.cli.common import Job
+from jdcodec.cli.running import json_failure_of_file, run_jobs
+from jdcodec.cli.streams import named, opened, source_name
 
 if TYPE_CHECKING:
     from jdcodec.container import Reader
@@ -17,17 +19,22 @@ _LABELS = {"iso": "ISO", "gps": "GPS"}
 
 
 def info(
-    files: list[str] = typer.Argument(..., metavar="FILE...", help=".jdc files, or - for standard input."),
+    files: list[str] = typer.Argument(
+        ..., metavar="FILE...", help=".jdc files, folders of them, or - for standard input."
+    ),
+    recursive: bool = typer.Option(False, "-r", "--recursive", help="Read folders below folders too."),
     as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each file."),
 ) -> None:
     """Show size, quality, model and metadata of .jdc files.
 
     jdc info photo.jdc --json
     """
-    jobs = [Job(name, STANDARD) for name in files]
+    jobs = common.plan_reading(files, endings=frozenset({".jdc"}), recursive=recursive)
 
-    def work(job: Job) -> None:
-        facts = _facts(job.source)
+    def work(job: Job) -> dict[str, Any]:
+        return _facts(job.source)
+
+    def finish(job: Job, facts: dict[str, Any]) -> None:
         if as_json:
             common.say_json(facts)
         else:
@@ -38,26 +45,17 @@ def info(
             if len(jobs) > 1:
                 common.say("")
 
-    common.run_jobs(jobs, work, quiet=True)
+    run_jobs(jobs, work, quiet=True, finish=finish, fail=json_failure_of_file if as_json else None)
 
 
 def _facts(source: str) -> dict[str, Any]:
-    import io
-
     from jdcodec.container import Reader
-    from jdcodec.errors import JdcError, PhotoError
 
-    name = common.source_name(source)
-    try:
-        if source == STANDARD:
-            data = common.read_input(source)
-            return _describe(name, Reader(io.BytesIO(data)), len(data))
-        with Path(source).open("rb") as file:
-            return _describe(name, Reader(file), Path(source).stat().st_size)
-    except OSError as error:
-        raise PhotoError(f"{name}: {error.strerror}") from error
-    except JdcError as error:
-        raise type(error)(f"{name}: {error}") from error
+    name = source_name(source)
+    with opened(source) as file, named(name):
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        return _describe(name, Reader(file), size)
 
 
 def _describe(name: str, reader: Reader, size: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 
 from jdcodec.cli import common
 from jdcodec.cli.progress import Done, Tally
+from jdcodec.cli.streams import STANDARD
 from jdcodec.errors import PhotoError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def check_options(
         )
     if update:
         raise typer.BadParameter("the manifest skips what is done; leave it out", param_hint="--update")
-    if output is not None and (output == common.STANDARD or output.endswith(".jdc")):
+    if output is not None and (output == STANDARD or output.endswith(".jdc")):
         raise typer.BadParameter("with --scheduler the output is a folder or a bucket", param_hint="--output")
     if manifest is not None and "://" in manifest:
         raise typer.BadParameter("is a file on this machine, not a URL", param_hint="--manifest")
@@ -86,7 +87,7 @@ def encode_scheduled(
     quiet: bool,
 ) -> None:
     """Do the job; failures are listed at the end with exit status 1."""
-    if common.STANDARD in photos:
+    if STANDARD in photos:
         raise PhotoError("standard input takes no scheduler; name files, folders or buckets")
     from jdcodec.cluster.driver import run_job
     from jdcodec.cluster.job import make_order

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from jdcodec.cli import common
-from jdcodec.cli.common import STANDARD, Job
+from jdcodec.cli.common import Job
+from jdcodec.cli.running import json_failure_of_file, run_jobs
+from jdcodec.cli.streams import named, read_input, source_name
 
 if TYPE_CHECKING:
     from jdcodec.codec.verify import Verdict
@@ -37,11 +38,13 @@ def verify(
     """
     from jdcodec.errors import DamagedError
 
-    planned = common.plan_jobs(files, None, suffix=".jdc", endings=frozenset({".jdc"}), recursive=recursive)
+    jobs = common.plan_reading(files, endings=frozenset({".jdc"}), recursive=recursive)
 
-    def work(job: Job) -> None:
-        name = common.source_name(job.source)
-        verdict = _verdict(job.source, symbols, tuple(model))
+    def work(job: Job) -> Verdict:
+        return _verdict(job.source, symbols, tuple(model))
+
+    def finish(job: Job, verdict: Verdict) -> None:
+        name = source_name(job.source)
         if as_json:
             facts = {
                 "file": name,
@@ -58,16 +61,19 @@ def verify(
                 f"{name}: intact, {verdict.tile_count} {'tile' if verdict.tile_count == 1 else 'tiles'}"
             )
 
-    common.run_jobs([replace(job, target=STANDARD) for job in planned], work, quiet=quiet or as_json)
+    run_jobs(
+        jobs,
+        work,
+        quiet=quiet or as_json,
+        finish=finish,
+        fail=json_failure_of_file if as_json else None,
+    )
 
 
 def _verdict(source: str, symbols: bool, models: tuple[str, ...]) -> Verdict:
     from jdcodec.codec.verify import verify as verify_sections
     from jdcodec.codec.verify import verify_symbols
-    from jdcodec.errors import JdcError
 
-    data = common.read_input(source)
-    try:
+    data = read_input(source)
+    with named(source_name(source)):
         return verify_symbols(data, models=models) if symbols else verify_sections(data)
-    except JdcError as error:
-        raise type(error)(f"{common.source_name(source)}: {error}") from error

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from jdcodec.cli import common, options
-from jdcodec.cli.common import STANDARD
+from jdcodec.cli.streams import STANDARD, named, photo_file, read_input, source_name, write_standard_output
+
+if TYPE_CHECKING:
+    from jdcodec.codec.decoder import DecodeSettings
+    from jdcodec.view.subject import Subject
 
 
 def view(
-    picture: Path = typer.Argument(
+    picture: str = typer.Argument(
         ..., metavar="PICTURE", help="A .jdc file, any photo that jdc reads, or - for standard input."
     ),
-    other: Path | None = typer.Argument(
+    other: str | None = typer.Argument(
         None, metavar="OTHER", help="A second one, on the other side of a slider.", show_default=False
     ),
     output: str | None = typer.Option(
@@ -40,8 +45,8 @@ def view(
 
     jdc view photo.jdc photo.NEF
     """
-    paths = [picture] if other is None else [picture, other]
-    if [str(path) for path in paths] == [STANDARD, STANDARD]:
+    sources = [picture] if other is None else [picture, other]
+    if sources == [STANDARD, STANDARD]:
         raise typer.BadParameter("standard input holds one picture, not two")
     wants_browser = output is None if open_it is None else open_it
     if output is None and not wants_browser:
@@ -52,29 +57,37 @@ def view(
     from jdcodec.codec.decoder import DecodeSettings
     from jdcodec.view.browser import check_browser, show, show_file
     from jdcodec.view.page import view_page
-    from jdcodec.view.subject import read_subject, subject_of
 
     if wants_browser:
         check_browser()
     if output not in (None, STANDARD):
+        for source in sources:
+            common.refuse_own_input(source, output)
         check_output(output, force=force)
     common.keep_freed_memory()
     settings = DecodeSettings(device=device, precision=precision, models=tuple(model or ()))
-    subjects = [
-        subject_of(common.read_input(STANDARD), common.source_name(STANDARD), settings)
-        if str(path) == STANDARD
-        else read_subject(path, settings)
-        for path in paths
-    ]
+    subjects = [_subject(source, settings) for source in sources]
     page = view_page(subjects, lossless=lossless)
     if output is None:
         show(page, subjects[0].name)
         return
     if output == STANDARD:
-        common.write_standard_output(page)
+        write_standard_output(page)
         return
     with atomic_output(output, force=force) as file:
         file.write(page)
     common.say(f"{output}: {len(page):,} bytes")
     if wants_browser:
         show_file(Path(output))
+
+
+def _subject(source: str, settings: DecodeSettings) -> Subject:
+    """A picture with its facts; raises JdcError with its name."""
+    from jdcodec.view.subject import coded_subject, is_coded, photo_subject
+
+    data = read_input(source)
+    title = source_name(source) if source == STANDARD else Path(source).name
+    if not is_coded(data):
+        return photo_subject(photo_file(data, source), title, len(data))
+    with named(source_name(source)):
+        return coded_subject(data, title, settings)

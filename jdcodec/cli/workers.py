@@ -19,7 +19,8 @@ from types import FrameType
 from typing import Any
 
 from jdcodec.cli import common
-from jdcodec.cli.common import Job, Outcome
+from jdcodec.cli.common import Job
+from jdcodec.cli.running import Outcome, attempt
 
 # Seconds that a worker gets to clean up before it is ended by force; a network's step is shorter.
 _PATIENCE = 10.0
@@ -123,7 +124,7 @@ def _serve(connection: Connection, work: Callable[[Job], Any], threads: int, deb
     common.keep_freed_memory()
     with contextlib.suppress(EOFError, OSError):
         while True:
-            connection.send(common.attempt(connection.recv(), work))
+            connection.send(attempt(connection.recv(), work))
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -98,7 +98,8 @@ def _torch_device(name: str) -> torch.device:
         place = torch.device(name)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
-        reason = first_line(error)
+        # Torch goes on, for pages, with all the kinds of device that it could have been built for.
+        reason = first_line(error).partition(". ")[0]
         raise ModelError(f"device {name!r} cannot be used: {reason}; try --device cpu") from error
     return place
 

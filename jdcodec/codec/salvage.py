@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from jdcodec.codec.decoder import DecodeSettings, decode_tile_symbols, wanted_grain
 from jdcodec.codec.region import Box, Plan, TileSymbols, View, gather_symbols, plan_view, render
-from jdcodec.codec.verify import describe_damage
+from jdcodec.codec.verify import describe_damage, ranges
 from jdcodec.codec.weights import find_model_by_id
 from jdcodec.container import Header, Metadata, TileRect, scan
 from jdcodec.errors import DamagedError
@@ -32,6 +32,7 @@ class Salvaged:
     """A picture with marks, and what is wrong with its file.
 
     pixels: (h, w, 3). lost: indices of the tiles that the view takes and that are damaged or missing.
+    lost_in_file: of all tiles, as far as is known without decoding those that the view does not take.
     problems: of the whole file, a line each; none where it is intact. band: pixels beyond the edge of a lost
     tile that can differ from those of the undamaged file.
     """
@@ -40,13 +41,16 @@ class Salvaged:
     header: Header
     metadata: Metadata
     lost: tuple[int, ...]
+    lost_in_file: tuple[int, ...]
     problems: tuple[str, ...]
     band: int
 
     @property
     def damage(self) -> str:
-        """One line; "" where the file is intact."""
-        said = describe_damage(self.header.tile_count, self.lost, self.problems)
+        """One line on the file and, where it is not the same, on the view; "" where the file is intact."""
+        said = describe_damage(self.header.tile_count, self.lost_in_file, self.problems)
+        if self.lost != self.lost_in_file:
+            said += f"; of these {ranges(self.lost) or 'none'} in or near this part"
         return f"{said}; pixels within {self.band} of a lost tile may differ" if self.lost else said
 
 
@@ -80,11 +84,14 @@ def salvage(data: bytes | memoryview, view: View, settings: DecodeSettings) -> S
     pixels = render(symbols, plan, weights, settings, grain)
     for rect in lost:
         _hatch(pixels, rect, plan)
+    lost_here = tuple(sorted(rect.index for rect in lost))
+    lost_elsewhere = tuple(found.index for found in report.tiles() if found.tile is None)
     return Salvaged(
         pixels=pixels,
         header=header,
         metadata=report.metadata,
-        lost=tuple(rect.index for rect in lost),
+        lost=lost_here,
+        lost_in_file=tuple(sorted({*lost_here, *lost_elsewhere})),
         problems=tuple(problems),
         band=(MEAN_HALO + synthesis_halo(weights.config)) * LATENT_STRIDE,
     )

@@ -71,7 +71,7 @@ def describe_damage(tile_count: int, lost: Sequence[int], problems: Sequence[str
     """One line on what is damaged; "" where nothing is. lost: numbers of tiles, from 0, rising."""
     if not problems:
         return ""
-    tiles = f"{len(lost)} of {tile_count} tiles lost, {_ranges(lost)}" if lost else "no tile lost"
+    tiles = f"{len(lost)} of {tile_count} tiles lost, {ranges(lost)}" if lost else "no tile lost"
     return f"damaged: {tiles}; {problems[0]}"
 
 
@@ -79,7 +79,7 @@ def _lost_tiles(report: ScanReport) -> tuple[int, ...]:
     return tuple(found.index for found in report.tiles() if found.tile is None)
 
 
-def _ranges(indices: Sequence[int]) -> str:
+def ranges(indices: Sequence[int]) -> str:
     """Rising numbers as "0–2, 5"."""
     spans: list[list[int]] = []
     for index in indices:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jdcodec.container import SIGNATURE
-from jdcodec.errors import JdcError, PhotoError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,34 +40,13 @@ class Subject:
         return int(self.pixels.shape[0])
 
 
-def read_subject(path: Path, settings: DecodeSettings) -> Subject:
-    """Read a picture; its first bytes tell whether it is a `.jdc` file. Raises JdcError."""
-    try:
-        with path.open("rb") as file:
-            is_coded = file.read(len(SIGNATURE)) == SIGNATURE
-        data = path.read_bytes() if is_coded else b""
-        size = path.stat().st_size
-    except OSError as error:
-        raise PhotoError(f"{path}: {error.strerror}") from error
-    if not is_coded:
-        return _photo(path, path.name, size)
-    try:
-        return _coded(path.name, data, settings)
-    except JdcError as error:
-        raise type(error)(f"{path}: {error}") from error
+def is_coded(data: bytes) -> bool:
+    """Whether the bytes of a file are those of a `.jdc` file, by how they begin."""
+    return data.startswith(SIGNATURE)
 
 
-def subject_of(data: bytes, name: str, settings: DecodeSettings) -> Subject:
-    """As `read_subject`, of the bytes of a file. name: what it is called on the page and in errors."""
-    try:
-        if data.startswith(SIGNATURE):
-            return _coded(name, data, settings)
-        return _photo(io.BytesIO(data), name, len(data))
-    except JdcError as error:
-        raise error if str(error).startswith(name) else type(error)(f"{name}: {error}") from error
-
-
-def _coded(name: str, data: bytes, settings: DecodeSettings) -> Subject:
+def coded_subject(data: bytes, name: str, settings: DecodeSettings) -> Subject:
+    """The picture in the bytes of a `.jdc` file; raises JdcError, which does not name it."""
     from jdcodec.codec.picture import Reading, read_picture
     from jdcodec.codec.region import View
     from jdcodec.container import Reader
@@ -89,7 +67,8 @@ def _coded(name: str, data: bytes, settings: DecodeSettings) -> Subject:
     return Subject(name, picture.pixels, len(data), f"{_bytes(len(data))}, {bpp:.3f} bpp, {coding}", facts)
 
 
-def _photo(source: Path | BinaryIO, name: str, size: int) -> Subject:
+def photo_subject(source: Path | BinaryIO, name: str, size: int) -> Subject:
+    """Any other picture, of so many bytes; raises JdcError as `read_photo` does."""
     import numpy as np
 
     from jdcodec.photo import read_photo

@@ -10,8 +10,9 @@ from conftest import PictureMaker
 from PIL import Image
 
 from jdcodec.cli import common
-from jdcodec.cli.common import Job, plan_jobs, run_jobs
+from jdcodec.cli.common import Job, plan_jobs
 from jdcodec.cli.progress import Done, Tally
+from jdcodec.cli.running import run_jobs
 from jdcodec.codec import runtime
 from jdcodec.errors import OutputError, PhotoError
 

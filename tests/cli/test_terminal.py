@@ -92,6 +92,16 @@ def test_the_first_line_of_any_error(error: Exception, line: str) -> None:
     assert first_line(error) == line
 
 
+@pytest.mark.parametrize("device", ["mps", "nonsense", "cuda:99"])
+def test_a_device_that_is_none_is_one_short_line(device: str, tmp_path: Path) -> None:
+    photo, model = tmp_path / "photo.ppm", Path(__file__).parents[1] / "golden" / "tiny.safetensors"
+    photo.write_bytes(b"P6 16 16 255 " + bytes(768))
+    result = jdc_here("encode", photo, "--device", device, "--model", model)
+    said = str(result.exception)
+    assert said.startswith(f"{photo}: device '{device}' cannot be used: ")
+    assert said.endswith("; try --device cpu") and len(said) - len(str(photo)) < 350
+
+
 def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "jdcodec", "--version"],

@@ -26,7 +26,7 @@ def test_an_input_removed_midway(place: Place, photo: Path) -> None:
         writer.write(photo.read_bytes())
     assert command.wait() == 1
     assert place.left() == {"a.jdc", "c.jdc"}
-    assert f"{going}: no such file" in command.said
+    assert f"{going}: No such file" in command.said
     assert "1 of 3 files failed" in command.said
 
 

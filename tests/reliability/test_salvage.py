@@ -17,6 +17,7 @@ from jdcodec.codec.decoder import DecodeSettings, decode_bytes
 from jdcodec.codec.encoder import EncodeSettings, encode_photo
 from jdcodec.codec.region import Region, View
 from jdcodec.codec.salvage import salvage
+from jdcodec.codec.verify import verify
 from jdcodec.container import Metadata, Reader, Section, Tile, parse, serialize
 from jdcodec.container.contents import JdcFile
 from jdcodec.errors import DamagedError, JdcError, ModelError
@@ -128,6 +129,20 @@ def test_of_a_region(sample: Sample) -> None:
     assert len(np.unique(left[:, :4])) > 2
 
 
+def test_of_a_region_it_says_what_is_lost_in_the_file_too(sample: Sample) -> None:
+    data = sample.damaged(8, 9)
+    far = salvage(data, View(Region(600, 0, 40, 40)), sample.settings)
+    assert far.lost == () and far.lost_in_file == (8, 9)
+    assert far.damage.startswith(f"{verify(data)}") and far.damage.endswith(
+        "; of these none in or near this part"
+    )
+    near = salvage(sample.damaged(2, 8), View(Region(384, 0, 100, 150)), sample.settings)
+    assert near.damage.startswith("damaged: 2 of 12 tiles lost, 2, 8; Tile section")
+    assert "; of these 2 in or near this part; pixels within 224 of a lost tile may differ" in near.damage
+    whole = salvage(data, View(), sample.settings)
+    assert whole.lost == whole.lost_in_file == (8, 9) and "this part" not in whole.damage
+
+
 @pytest.mark.parametrize("scale", [2, 16])
 def test_of_a_preview(sample: Sample, scale: int) -> None:
     saved = salvage(sample.damaged(5), View(scale=scale), sample.settings)
@@ -190,3 +205,18 @@ def test_command_on_several_files(place: Place, sample: Sample) -> None:
     assert ["damage" in json.loads(line) for line in lines] == [True, False]
     assert "1 of 2 files failed" in command.said
     assert place.left() == {"bad.png", "good.png"}
+
+
+@pytest.mark.parametrize("longest", [300, 80])
+def test_command_that_fits_a_cut_file(place: Place, sample: Sample, longest: int) -> None:
+    """--fit looks at the header first, of a damaged file as of an intact one."""
+    source, target = place.root / "cut.jdc", place.out / "cut.png"
+    source.write_bytes(sample.data[: sample.tile(9).payload_offset + 50])
+    command = place.jdc("decode", source, "-o", target, "--salvage", "--fit", str(longest))
+    assert command.wait() == 1 and "damaged: 3 of 12 tiles lost, 9–11" in command.said
+    with Image.open(target) as image:
+        assert max(image.size) == longest
+    source.write_bytes(sample.data[:30])
+    command = place.jdc("decode", source, "-o", place.out / "b.png", "--salvage", "--fit", str(longest))
+    assert command.wait() == 1 and command.said.startswith(f"jdc: {source}: ")
+    assert place.left() == {"cut.png"}

@@ -15,13 +15,17 @@ import jdcodec
 from jdcodec.codec.decoder import DecodeSettings
 from jdcodec.view import page as page_module
 from jdcodec.view.page import view_page
-from jdcodec.view.subject import read_subject
+from jdcodec.view.subject import Subject, coded_subject, photo_subject
 from tests.bench.browser import chromium, complaints, requests, show
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"  # as WebDriver names them
+
+
+def photo_of(path: Path) -> Subject:
+    return photo_subject(path, path.name, path.stat().st_size)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def pages(
     Image.fromarray(make_picture(900, 1500)).save(original)
     coded.write_bytes(jdcodec.encode(original, model=str(tiny_model)))
     settings = DecodeSettings(models=(str(tiny_model),))
-    subjects = [read_subject(path, settings) for path in (coded, original)]
+    subjects = [coded_subject(coded.read_bytes(), coded.name, settings), photo_of(original)]
     pages = {"single": folder / "single.html", "pair": folder / "pair.html"}
     pages["single"].write_bytes(view_page(subjects[:1]))
     pages["pair"].write_bytes(view_page(subjects))
@@ -206,7 +210,7 @@ def test_a_high_picture_fits_the_window(chrome: Chrome, tmp_path: Path) -> None:
     path = tmp_path / "high.png"
     Image.fromarray(np.zeros((4000, 500, 3), np.uint8)).save(path)
     target = tmp_path / "high.html"
-    target.write_bytes(view_page([read_subject(path, DecodeSettings())]))
+    target.write_bytes(view_page([photo_of(path)]))
     show(chrome, target, height=800)
     assert run(chrome, "return document.getElementById('pair').clientHeight") <= 800
 
@@ -224,7 +228,7 @@ def test_large_pictures_become_jpeg_and_the_page_says_so(
     monkeypatch.setattr(page_module, "LOSSLESS_PIXELS", 1000)
     path = tmp_path / "large.png"
     Image.fromarray(np.full((40, 60, 3), 77, np.uint8)).save(path)
-    subject = read_subject(path, DecodeSettings())
+    subject = photo_of(path)
     for lossless, kind in ((False, "image/jpeg"), (True, "image/webp")):
         page = tmp_path / f"{lossless}.html"
         page.write_bytes(view_page([subject], lossless=lossless))
