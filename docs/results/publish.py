@@ -73,7 +73,8 @@ def quality_table(points: list[dict[str, Any]]) -> str:
 def rate_table(curves: dict[str, list[dict[str, Any]]]) -> str:
     ours = curve_of(curves["jdc"])
     rivals = [codec for codec in SHORT if codec in curves]
-    cells = [f"{bd_rate(curve_of(curves[codec]), ours).value:+.0f} %" for codec in rivals]
+    rates = [bd_rate(curve_of(curves[codec]), ours).value for codec in rivals]
+    cells = ["no overlap" if rate is None else f"{rate:+.0f} %" for rate in rates]
     heads = [SHORT[codec] for codec in rivals]
     return "\n".join(
         [

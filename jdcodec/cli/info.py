@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import Any
 
 import typer
 
@@ -11,9 +11,6 @@ from jdcodec.cli import common
 from jdcodec.cli.common import Job
 from jdcodec.cli.running import json_failure_of_file, run_jobs
 from jdcodec.cli.streams import named, opened, source_name
-
-if TYPE_CHECKING:
-    from jdcodec.container import Reader
 
 _LABELS = {"iso": "ISO", "gps": "GPS"}
 
@@ -49,42 +46,14 @@ def info(
 
 
 def _facts(source: str) -> dict[str, Any]:
-    from jdcodec.container import Reader
+    from jdcodec.codec.info import read_info
 
     name = source_name(source)
     with opened(source) as file, named(name):
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        return _describe(name, Reader(file), size)
-
-
-def _describe(name: str, reader: Reader, size: int) -> dict[str, Any]:
-    from jdcodec.photo.describe import describe
-
-    header, metadata = reader.header, reader.metadata
-    shot = describe(metadata.exif, metadata.xmp)
-    facts = {
-        "file": name,
-        "version": ".".join(str(number) for number in reader.version),
-        "width": header.width,
-        "height": header.height,
-        "bytes": size,
-        "bpp": round(8 * size / (header.width * header.height), 5),
-        "quality": header.quality,
-        "denoise": header.denoise,
-        "colour": "gray" if header.gray else "RGB",
-        "bit_depth": header.bit_depth,
-        "tiles": header.tile_count,
-        "tile_size": header.tile_size,
-        "model_id": header.model_id.hex(),
-        "camera": shot.camera,
-        "lens": shot.lens,
-        "exposure": shot.exposure,
-        "iso": shot.iso,
-        "taken": shot.taken,
-        "gps": shot.has_place,
-        "grain": _grain(metadata.grain),
-    }
+        known = read_info(file)
+    facts = {"file": name} | {field.name: getattr(known, field.name) for field in fields(known)}
+    metadata = facts.pop("metadata")
+    facts["grain"] = _grain(metadata.grain)
     for kind in ("exif", "xmp", "icc", "grain"):
         payload = getattr(metadata, kind)
         facts[f"{kind}_bytes"] = len(payload) if payload is not None else 0

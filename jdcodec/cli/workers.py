@@ -21,6 +21,7 @@ from typing import Any
 from jdcodec.cli import common
 from jdcodec.cli.common import Job
 from jdcodec.cli.running import Outcome, attempt
+from jdcodec.threads import usable_cores
 
 # Seconds that a worker gets to clean up before it is ended by force; a network's step is shorter.
 _PATIENCE = 10.0
@@ -66,7 +67,7 @@ class _Worker:
         self.alive = True
         self._job: Job | None = None
         self.connection, other = context.Pipe()
-        threads = max(1, _cores() // count)
+        threads = max(1, usable_cores() // count)
         arguments = (other, work, threads, common.debug)
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
         with _without_interrupts():
@@ -119,7 +120,7 @@ def _serve(connection: Connection, work: Callable[[Job], Any], threads: int, deb
     # Ctrl-C reaches all processes of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     common.debug = debug
     common.keep_freed_memory()
     with contextlib.suppress(EOFError, OSError):
@@ -142,10 +143,3 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -17,7 +17,7 @@ class Info:
     bpp: its bits for each pixel. quality: 1 to 8. denoise: 0 to 1. colour: of the source, "RGB" or "gray".
     bit_depth: of the source, 8 or 16. tiles: how many; tile_size: their side in pixels. model_id: of the
     weights that made it, in hexadecimal. camera, lens, exposure, iso, taken: EXIF in words, each "" where it
-    says nothing. gps: whether EXIF or XMP hold coordinates. metadata: exif, xmp, icc and grain as bytes, each
+    says nothing. gps: whether EXIF or XMP tell the place. metadata: exif, xmp, icc and grain as bytes, each
     None where the file has none.
     """
 

@@ -153,6 +153,13 @@ def test_the_bits_that_jdc_needs(publish: ModuleType, theirs: tuple[float, float
     assert f"| WebP | {psnr:.2f} | {bpp:.3f} | {expected} |" in table
 
 
+def test_curves_that_share_no_quality(publish: ModuleType) -> None:
+    low, high = (
+        [{"bpp": 0.1 * number, "psnr": base + number} for number in range(1, 6)] for base in (20, 40)
+    )
+    assert "| no overlap |" in publish.rate_table({"jdc": high, "webp": low})
+
+
 def test_every_marker_of_the_pages_has_its_pair() -> None:
     for page in PAGES:
         text = (ROOT / page).read_text("utf-8")
