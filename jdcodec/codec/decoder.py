@@ -65,16 +65,16 @@ def decode_file(file: JdcFile, settings: DecodeSettings) -> NDArray[Any]:
     """Decode a parsed file to pixels (H, W, 3), sRGB; raises JdcError."""
     weights = find_model_by_id(file.header.model_id, settings.models)
     grain = wanted_grain(file.metadata, settings)
-    symbols = decode_symbols(file, weights)
     from jdcodec.codec.runtime import start_inference
-    from jdcodec.codec.symbols import symbols_to_picture
+    from jdcodec.codec.symbols import prepare_decoding, symbols_to_picture
 
-    inference = start_inference(
-        weights, file.header.quality, device=settings.device, precision=settings.precision
-    )
-    size = (file.header.height, file.header.width)
-    pixels = symbols_to_picture(symbols, inference, size, settings.pixel_type, gray=file.header.gray)
-    return add_grain(pixels, grain, settings.grain, gray=file.header.gray) if grain else pixels
+    header, dtype = file.header, settings.pixel_type
+    inference = start_inference(weights, header.quality, device=settings.device, precision=settings.precision)
+    prepare_decoding((header.coded_height, header.coded_width), inference, dtype, gray=header.gray)
+    symbols = decode_symbols(file, weights)
+    size = header.height, header.width
+    pixels = symbols_to_picture(symbols, inference, size, dtype, gray=header.gray)
+    return add_grain(pixels, grain, settings.grain, gray=header.gray) if grain else pixels
 
 
 def wanted_grain(metadata: Metadata, settings: DecodeSettings) -> Grain | None:

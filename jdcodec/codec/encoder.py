@@ -143,10 +143,11 @@ class _PhotoCoder:
 
     def analyse(self, step: int) -> None:
         """Run denoiser and analysis transform at a quality step."""
-        from jdcodec.codec.symbols import picture_to_latents
+        from jdcodec.codec.symbols import picture_to_latents, prepare_encoding
 
         header = replace(self.header, quality_code=step)
         inference = self._inference(header.quality)
+        prepare_encoding(self._photo.pixels, inference, header.denoise)
         # What is removed does not depend on the quality: it is measured once.
         meter = GrainMeter(header.width * header.height) if header.denoise > 0 and not self.runs else None
         self._latents = picture_to_latents(

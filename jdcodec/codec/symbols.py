@@ -20,7 +20,7 @@ from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.coder import LATENT_LIMIT
 from jdcodec.entropy.tables import HYPER_LIMIT, QUALITY_STEPS
 from jdcodec.inference.halo import HYPER_HALO, MEAN_HALO
-from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, Rounding
+from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType, Rounding
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 
 #: Pixels that a window holds at most, halo included: the networks need about 100 bytes for each. Memory that
@@ -58,6 +58,41 @@ def _crop(grid: NDArray[Any], rect: TileRect, stride: int) -> NDArray[Any]:
     return grid[:, rows, rect.x // stride : (rect.x + rect.width) // stride]
 
 
+def prepare_encoding(pixels: NDArray[Any], inference: Inference, strength: float) -> None:
+    """Let a network get ready, in the background, for all that coding a picture takes."""
+    coded = _coded(pixels.shape[0]), _coded(pixels.shape[1])
+    sites = coded[0] // LATENT_STRIDE, coded[1] // LATENT_STRIDE
+    calls: list[Call] = [
+        ("latents", *_size(_analysis_windows(coded, inference, WINDOW_PIXELS))),
+        ("hyperlatents", *_size(_hyper_windows(sites, WINDOW_PIXELS))),
+        ("residuals", *_size(_mean_windows(sites, WINDOW_PIXELS)), LATENT_LIMIT),
+    ]
+    if strength:
+        windows = _denoiser_windows(coded, inference, strength, WINDOW_PIXELS)
+        calls.insert(0, ("denoise", *_size(windows), pixels.dtype.type))
+    inference.prepare(calls)
+
+
+def prepare_decoding(
+    coded: tuple[int, int], inference: Inference, dtype: PixelType, *, gray: bool = False
+) -> None:
+    """Let a network get ready, in the background, for decoding a picture; `coded` as in its header."""
+    sites = coded[0] // LATENT_STRIDE, coded[1] // LATENT_STRIDE
+    windows = _synthesis_windows(sites, inference, WINDOW_PIXELS)
+    inference.prepare(
+        [
+            ("reconstruct_latents", *_size(_mean_windows(sites, WINDOW_PIXELS))),
+            ("picture", *_size(windows), dtype, gray),
+        ]
+    )
+
+
+def _size(windows: Iterator[Window]) -> tuple[int, int]:
+    """(height, width) of windows, halo included, which is the same for all of a grid."""
+    first = next(windows)
+    return first.outer_bottom - first.outer_top, first.outer_right - first.outer_left
+
+
 def picture_to_latents(
     pixels: NDArray[Any],
     inference: Inference,
@@ -80,9 +115,8 @@ def picture_to_latents(
             observe(cut, clean.transpose(1, 2, 0)[: cut.shape[0], : cut.shape[1]])
         return clean
 
-    halo = inference.denoiser_halo if strength else 0
-    sources = cover(*coded, align=HYPER_STRIDE, halo=halo, budget=window_pixels)
-    targets = cover(*coded, align=HYPER_STRIDE, halo=inference.analysis_halo, budget=window_pixels)
+    sources = _denoiser_windows(coded, inference, strength, window_pixels)
+    targets = _analysis_windows(coded, inference, window_pixels)
     y = np.empty((inference.config.latent_channels, *(side // LATENT_STRIDE for side in coded)), np.float32)
     for window, picture in relay(sources, targets, denoised):
         latents = inference.latents(picture)
@@ -104,8 +138,7 @@ def latents_to_symbols(
     """Latents (M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work."""
     sites = y.shape[1], y.shape[2]
     symbols = Symbols.empty(tables, sites[0] * LATENT_STRIDE, sites[1] * LATENT_STRIDE)
-    budget = window_pixels // LATENT_STRIDE**2
-    for window in cover(*sites, align=_SITES, halo=HYPER_HALO, budget=budget):
+    for window in _hyper_windows(sites, window_pixels):
         z = inference.rounded_hyperlatents(y[:, *window.outer], HYPER_LIMIT)
         symbols.z[:, *_coarser(window.core)] = z[:, *_coarser(window.inner())]
 
@@ -170,6 +203,22 @@ def latents_to_picture(
     windows = _synthesis_windows(y_hat.shape[1:], inference, window_pixels)
     parts = ((window, y_hat[:, *window.outer]) for window in windows)
     return _synthesised(parts, inference, np.empty((*size, 3), dtype), gray=gray)
+
+
+def _denoiser_windows(
+    coded: tuple[int, int], inference: Inference, strength: float, window_pixels: int
+) -> Iterator[Window]:
+    halo = inference.denoiser_halo if strength else 0
+    return cover(*coded, align=HYPER_STRIDE, halo=halo, budget=window_pixels)
+
+
+def _analysis_windows(coded: tuple[int, int], inference: Inference, window_pixels: int) -> Iterator[Window]:
+    return cover(*coded, align=HYPER_STRIDE, halo=inference.analysis_halo, budget=window_pixels)
+
+
+def _hyper_windows(sites: tuple[int, int], window_pixels: int) -> Iterator[Window]:
+    budget = window_pixels // LATENT_STRIDE**2
+    return cover(*sites, align=_SITES, halo=HYPER_HALO, budget=budget)
 
 
 def _mean_windows(sites: tuple[int, ...], window_pixels: int) -> Iterator[Window]:

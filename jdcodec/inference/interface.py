@@ -8,7 +8,7 @@ floating point and may differ slightly between devices. What must agree exactly,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,10 @@ PixelType = type[np.uint8] | type[np.uint16] | type[np.float32]
 
 #: A magnitude above n is never rounded to less than n.
 LARGEST_SHIFT = 0.5
+
+
+#: A call to come: the method, height and width of what it takes, and arguments that the result depends on.
+Call = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class Inference(ABC):
         self.denoiser_halo = denoiser_halo(config)
         self.analysis_halo = analysis_halo(config)
         self.synthesis_halo = synthesis_halo(config)
+
+    def prepare(self, calls: Iterable[Call]) -> None:
+        """Get ready for calls to come, in the background; nothing but time depends on it."""
+        return
 
     @abstractmethod
     def denoise(self, pixels: NDArray[Any], strength: float) -> Denoised:

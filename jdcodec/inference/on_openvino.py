@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.inference.graphs import Graphs, Model
-from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, Rounding, latent_gain
+from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType, Rounding, latent_gain
 from jdcodec.inference.quiet import ov
 from jdcodec.model.config import LATENT_STRIDE, ModelConfig
 from jdcodec.threads import usable_cores
@@ -28,6 +29,19 @@ _KEPT, _KEPT_PIXELS = 48, 24_000_000
 
 #: Pixels a side of what graphs take in; of all others those of a latent site.
 _STRIDES = {"denoiser": 1, "analysis": 1, "linear_analysis": 1}
+
+#: Graphs by the method that runs them, and whether they stay in float32.
+_GRAPHS = {
+    "denoise": (("denoiser", False),),
+    "latents": (("analysis", False), ("linear_analysis", True)),
+    "hyperlatents": (("hyper_analysis", False),),
+    "residuals": (("residuals", False),),
+    "reconstruct_latents": (("decoded_latents", False),),
+    "picture": (("synthesis", False), ("linear_synthesis", True)),
+}
+
+#: How many of a method's arguments a graph depends on, where not on all.
+_ARGUMENTS = {"synthesis": 2}
 
 #: Graphs that are the same at every quality.
 _OF_ALL_QUALITIES = ("denoiser", "linear_analysis", "linear_synthesis")
@@ -118,6 +132,14 @@ class OpenVinoInference(Inference):
         self._network = network
         self._graphs = Graphs(network.config, network.arrays, t)
         self._t = t
+
+    def prepare(self, calls: Iterable[Call]) -> None:
+        pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="jdc-compile")
+        for method, *arguments in calls:
+            for kind, precise in _GRAPHS[method]:
+                # Of `picture`, only the last step cares for the type of the pixels.
+                pool.submit(self._graph, kind, *arguments[: _ARGUMENTS.get(kind)], precise=precise)
+        pool.shutdown(wait=False)
 
     def denoise(self, pixels: NDArray[Any], strength: float) -> Denoised:
         if strength == 0:
