@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from jdcodec.cli.common import say
+
 _DATA = "Data"
 _MACHINE = "Machine"
 
@@ -39,7 +41,7 @@ def train(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of clean photographs.",
+            help="Folder of clean photographs, searched to the end.",
             show_default="$JDC_DATA/clean",
             rich_help_panel=_DATA,
         ),
@@ -47,7 +49,9 @@ def train(
     pairs: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Index of noisy pictures, from jdc data index.", rich_help_panel=_DATA
+            metavar="FOLDER",
+            help="Index of noisy pictures and their targets, made by jdc data index.",
+            rich_help_panel=_DATA,
         ),
     ] = None,
     max_iso: Annotated[
@@ -68,20 +72,36 @@ def train(
             show_default="runs/RECIPE[-ARCH]",
         ),
     ] = None,
-    max_minutes: Annotated[float, typer.Option(min=0.01, help="Time budget of the schedule.")] = 60.0,
-    steps: Annotated[int | None, typer.Option(min=1, help="Schedule by steps instead of time.")] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Minutes to train, over which the learning rate falls.",
+            show_default="60; with --resume those of the run",
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps to train, instead of minutes.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the checkpoint in the run's folder.")
+        bool, typer.Option("--resume", help="Go on with the run in --run where it stopped.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", "-f", help="Begin anew where the folder holds a run.")
+        bool,
+        typer.Option(
+            "--force",
+            "-f",
+            help="Replace the run in --run and the file of --export; with --resume, go on with other data.",
+        ),
     ] = False,
     start_from: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Checkpoint to start a new schedule from; repeatable."),
+        typer.Option(
+            metavar="FILE",
+            help="Begin with the weights of a checkpoint or a weights file, on a new schedule; repeatable.",
+        ),
     ] = None,
     export: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a weights file at the end.")
+        Path | None,
+        typer.Option(metavar="FILE", help="At the end write weights that jdc encode --model takes."),
     ] = None,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="cpu, cuda, …", rich_help_panel=_MACHINE)
@@ -107,24 +127,30 @@ def train(
         ),
     ] = None,
     compile: Annotated[
-        bool, typer.Option("--compile", help="Compile the network first (CUDA).", rich_help_panel=_MACHINE)
+        bool,
+        typer.Option(
+            "--compile",
+            help="Compile what is trained: minutes at the start for faster steps, on GPUs above all.",
+            rich_help_panel=_MACHINE,
+        ),
     ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard events too.", rich_help_panel=_MACHINE)
     ] = False,
-    list_recipes: Annotated[bool, typer.Option("--list", help="List the shipped recipes and leave.")] = False,
+    list_recipes: Annotated[
+        bool, typer.Option("--list", help="List the shipped recipes and what they need, and leave.")
+    ] = False,
 ) -> None:
     """Train a network on clean photographs with made noise, or on noisy pictures and their clean ones.
 
     jdc train jdc --data photos/ --run runs/first --max-minutes 30 --export mine.safetensors
 
-    torchrun --nproc-per-node 4 --no-python jdc train jdc --data photos/ --device cuda
+    jdc encode photo.NEF -o photo.jdc --model mine.safetensors
+
+    torchrun --nproc-per-node 4 --no-python -- jdc train jdc --data photos/ --device cuda
     """
     if list_recipes:
-        from jdcodec.training.shipped import description, shipped_recipes
-
-        for name in shipped_recipes():
-            typer.echo(f"{name:<12} {description(name)}")
+        _print_recipes()
         return
     from jdcodec.training.recipe import load_recipe
 
@@ -146,20 +172,30 @@ def train(
         device=device,
         threads=threads,
         data_workers=data_workers,
-        compile=compile,
+        compile="inductor" if compile else None,
         force=force,
         tensorboard=tensorboard,
     )
     if export is not None:
         from jdcodec.training.export import check_export
 
-        check_export(export, photographs, loaded)
-    checkpoint = run_training(loaded, options, _print_progress)
+        check_export(export, photographs, loaded, force=force)
+    checkpoint = run_training(loaded, options, _print_progress, lambda line: say(line, err=True))
     if export is not None and photographs is not None and team_from_environment().leads:
         from jdcodec.training.export import export_checkpoint
 
-        identity = export_checkpoint(checkpoint, photographs, export, lambda line: typer.echo(line))
+        identity = export_checkpoint(checkpoint, photographs, export, typer.echo, force=force)
         typer.echo(f"{export}: model {identity.hex()}")
+
+
+def _print_recipes() -> None:
+    from jdcodec.training.shipped import description, needs, shipped_recipes
+
+    rows = [("recipe", "needs", "what it does")]
+    rows += [(name, needs(name), description(name)) for name in shipped_recipes()]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, needed, text in rows:
+        typer.echo(f"{name:<{widths[0]}}  {needed:<{widths[1]}}  {text}")
 
 
 def _default_photographs() -> Path | None:

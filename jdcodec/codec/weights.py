@@ -62,9 +62,18 @@ def model_id(config: ModelConfig, arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def save_weights(
-    path: Path, config: ModelConfig, network: Mapping[str, NDArray[Any]], tables: EntropyTables
+    path: Path,
+    config: ModelConfig,
+    network: Mapping[str, NDArray[Any]],
+    tables: EntropyTables,
+    *,
+    force: bool = True,
 ) -> bytes:
-    """Write a weights file and return its model id."""
+    """Write a weights file and return its model id.
+
+    A file that exists is replaced with `force`: what was coded with its weights cannot be decoded without a
+    copy of them. Without `force` OutputError is raised.
+    """
     from safetensors.numpy import save
 
     arrays = {_NETWORK + name: np.ascontiguousarray(array) for name, array in network.items()}
@@ -75,7 +84,7 @@ def save_weights(
         "model_id": identity.hex(),
         "format": "jdcodec weights 1",
     }
-    with atomic_output(path, force=True) as file:
+    with atomic_output(path, force=force) as file:
         file.write(save(arrays, metadata))
     return identity
 

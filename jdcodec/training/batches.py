@@ -14,6 +14,7 @@ from jdcodec.errors import TrainingError
 
 from .data import find_photographs, hold_out, keep_low_iso, load_photographs, mixed_seed, random_crops
 from .distributed import ALONE, Team
+from .fingerprint import Fingerprint
 from .index import PairIndex
 from .recipe import Phase, Recipe
 from .validation import Validation
@@ -55,6 +56,36 @@ class Order:
     high_rates: bool = False
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What a recipe trains on, found and checked as far as that is possible without decoding a picture.
+
+    photographs: those below the folder that are trained on or held out, sorted.
+    """
+
+    options: DataOptions
+    photographs: list[Path]
+    pairs: PairIndex | None
+
+    @classmethod
+    def find(cls, recipe: Recipe, options: DataOptions) -> Sources:
+        """Raises TrainingError where something is missing or does not fit."""
+        largest = max(phase.crop for phase in recipe.phases)
+        paths: list[Path] = []
+        if recipe.needs_photographs:
+            if options.photographs is None:
+                raise TrainingError(f"recipe {recipe.name} needs a folder of clean photographs: --data")
+            paths = find_photographs(options.photographs)
+            if options.max_iso is not None:
+                paths = keep_low_iso(paths, options.max_iso, options.unknown_iso)
+        pairs = _open_pairs(recipe, options.pairs, largest) if recipe.source == "pairs" else None
+        return cls(options, paths, pairs)
+
+    def fingerprint(self) -> Fingerprint:
+        """What tells these data from others. Raises TrainingError."""
+        return Fingerprint.of(self.options.photographs, self.photographs, self.pairs)
+
+
 class Batches:
     """Draws the batches of a recipe, in any thread. Everything about the data is checked on construction."""
 
@@ -72,25 +103,38 @@ class Batches:
 
     @classmethod
     def open(cls, recipe: Recipe, options: DataOptions, device: torch.device, team: Team = ALONE) -> Batches:
-        """Load what the recipe needs; raises TrainingError where it is missing or does not fit."""
+        """`load` of what `Sources.find` finds."""
+        return cls.load(recipe, Sources.find(recipe, options), device, team)
+
+    @classmethod
+    def load(cls, recipe: Recipe, sources: Sources, device: torch.device, team: Team = ALONE) -> Batches:
+        """Decode the photographs; raises TrainingError where something does not fit."""
         for phase in recipe.phases:
             team.check_divides(phase.batch)
         largest = max(phase.crop for phase in recipe.phases)
         photographs: list[Tensor] = []
         pairs, validation = None, None
-        if recipe.needs_photographs:
-            if options.photographs is None:
-                raise TrainingError(f"recipe {recipe.name} needs a folder of clean photographs: --data")
-            paths = find_photographs(options.photographs)
-            if options.max_iso is not None:
-                paths = keep_low_iso(paths, options.max_iso, options.unknown_iso)
-            paths, held_out = hold_out(paths, recipe.hold_out_every)
+        if sources.photographs:
+            paths, held_out = hold_out(sources.photographs, recipe.hold_out_every)
             photographs = [p.to(device) for p in load_photographs(paths, largest)]
             validation = _validation(held_out, largest, device)
-        if recipe.source == "pairs":
-            pairs, apart = _open_pairs(recipe, options.pairs, largest).hold_out(recipe.hold_out_every)
+        if sources.pairs is not None:
+            pairs, apart = sources.pairs.hold_out(recipe.hold_out_every)
             validation = Validation.of_pairs(apart, device) if len(apart) else validation
         return cls(recipe, photographs, pairs, validation, device, team)
+
+    def unmeasured(self) -> str | None:
+        """One line where nothing is held out to measure and show; None where something is."""
+        if self.validation is not None:
+            return None
+        every = self.recipe.hold_out_every
+        found = f"{len(self.photographs)} photographs"
+        if self.pairs is not None:
+            found = f"pairs of {len({self.pairs.rows[place].scene for place in self.pairs.places})} scenes"
+        return (
+            f"only {found}, and every {every}th would be held out: none is, so nothing is measured or shown "
+            "while training; a smaller hold_out_every in a recipe of your own holds some out"
+        )
 
     def order(self, step: int, progress: float) -> Order:
         """What to draw for a step before which `progress`, 0 to 1, of the schedule is done."""

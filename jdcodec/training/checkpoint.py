@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,22 @@ def save_checkpoint(
     except (OSError, SafetensorError) as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise TrainingError(f"{path}: cannot be written: {error}") from error
+        raise TrainingError(_unwritten(path, error, tensors)) from error
+
+
+def _unwritten(path: Path, error: Exception, tensors: dict[str, Tensor]) -> str:
+    """What to say of a checkpoint that was not written: how much room it takes, where that is short."""
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError:
+        free = size
+    if free >= size and "No space left" not in str(error):
+        return f"{path}: cannot be written: {first_line(error)}"
+    return (
+        f"{path}: cannot be written: no room on the disk: a checkpoint takes {size / 1e6:.1f} MB, and two "
+        f"lie there while one replaces the other; {free / 1e6:.1f} MB are free"
+    )
 
 
 @dataclass(frozen=True)

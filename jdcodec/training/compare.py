@@ -89,7 +89,7 @@ def run(recipe: Recipe, work: Path, budget: Budget) -> Path:
         device=budget.device,
         threads=budget.threads,
     )
-    return train(recipe, options, _tell)
+    return train(recipe, options, _tell, lambda line: typer.echo(line, err=True))
 
 
 def measure(recipe: Recipe, checkpoint: Path, work: Path, device: str) -> dict[str, list[float]]:

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jdcodec.atomic import check_output
 from jdcodec.codec.rounding import rounding_shifts
 from jdcodec.codec.weights import save_weights
 from jdcodec.entropy import EntropyTables
@@ -61,10 +62,13 @@ def export_weights(
     batches: Iterable[Tensor],
     path: Path,
     report: Callable[[str], None] = lambda line: None,
+    *,
+    force: bool = True,
 ) -> bytes:
     """Write a weights file from parameters; returns its model id.
 
-    batches: pictures (B, 3, H, W) in [0, 1] to fit the tables to, sides multiples of 64.
+    batches: pictures (B, 3, H, W) in [0, 1] to fit the tables to, sides multiples of 64. force: as in
+    `save_weights`.
     """
     rounded = {name: tensor.detach().cpu().half() for name, tensor in state.items()}
     for name, tensor in rounded.items():
@@ -74,7 +78,8 @@ def export_weights(
     network.load_state_dict({name: tensor.float() for name, tensor in rounded.items()})
     network.requires_grad_(False).eval().channels_last()
     tables = _fit(network, _start_tables(network), batches, report)
-    return save_weights(path, config, {name: t.numpy() for name, t in rounded.items()}, tables)
+    arrays = {name: tensor.numpy() for name, tensor in rounded.items()}
+    return save_weights(path, config, arrays, tables, force=force)
 
 
 def _start_tables(network: JointCodec) -> EntropyTables:
@@ -219,8 +224,11 @@ def _blend(counts: NDArray[np.float64], density: NDArray[np.float64]) -> NDArray
     return share
 
 
-def check_export(path: Path, photographs: Path | None, recipe: Recipe) -> None:
-    """Refuse before training what `export_checkpoint` would refuse after it. Raises TrainingError."""
+def check_export(path: Path, photographs: Path | None, recipe: Recipe, *, force: bool = False) -> None:
+    """Refuse before training what `export_checkpoint` would refuse after it.
+
+    Raises TrainingError, and OutputError where the file exists and `force` is not set.
+    """
     if recipe.reference is not None:
         raise TrainingError(
             f"--export writes weights for jdc encode, which {recipe.arch} is not for: its checkpoint is all "
@@ -229,18 +237,26 @@ def check_export(path: Path, photographs: Path | None, recipe: Recipe) -> None:
     if photographs is None:
         raise TrainingError("--export fits its tables to photographs: name a folder with --data")
     find_photographs(photographs)
-    if not path.absolute().parent.is_dir():
-        raise TrainingError(f"{path}: no such folder: {path.absolute().parent}")
+    check_output(path, force=force)
 
 
 def export_checkpoint(
-    checkpoint: Path, photographs: Path, path: Path, report: Callable[[str], None] = lambda line: None
+    checkpoint: Path,
+    photographs: Path,
+    path: Path,
+    report: Callable[[str], None] = lambda line: None,
+    *,
+    force: bool = False,
 ) -> bytes:
-    """Export a checkpoint's averaged weights, its tables fitted to crops of `photographs`."""
+    """Export a checkpoint's averaged weights, its tables fitted to crops of `photographs`.
+
+    Returns the model id. Raises TrainingError, and OutputError where the file exists and `force` is not set.
+    """
     config, _, tensors = read_checkpoint(checkpoint)
     paths = find_photographs(photographs)
     pictures = load_photographs(paths[:: max(1, len(paths) // 100)], _FIT_CROP)
-    return export_weights(section(tensors, "average"), config, _fit_batches(pictures), path, report)
+    average = section(tensors, "average")
+    return export_weights(average, config, _fit_batches(pictures), path, report, force=force)
 
 
 def _fit_batches(pictures: list[Tensor]) -> Iterator[Tensor]:

@@ -3,13 +3,15 @@
 An index is a folder of two files. `crops.u8` holds the crops as raw uint8, (count, 2, crop, crop, 3), noisy
 before target, so that training maps it into memory and never decodes a picture. `index.jsonl` holds a header
 line and a line for each crop: where it is from, its MS-SSIM, and the CRC-32 of its bytes, which tells an
-index that belongs to other crops.
+index that belongs to other crops. The header has size, time and CRC-32 of each picture that was cropped,
+which tell an index of pictures that have changed since, and the time of `crops.u8`.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import stat
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -32,8 +34,11 @@ INDEX_NAME = "index.jsonl"
 CROPS_NAME = "crops.u8"
 _FORMAT = "jdc pairs 1"
 
-#: This many crops, spread evenly, are compared with their CRC-32 when an index is opened.
+#: Of crops whose file has not been touched since, this many, spread evenly, are compared with their CRC-32.
 _CHECKED = 16
+
+#: Bytes that are read at once of a picture whose CRC-32 is wanted.
+_CHUNK = 1 << 20
 
 #: The largest crop that an index may have.
 _LARGEST_CROP = 4096
@@ -78,15 +83,18 @@ def write_index(
         raise TrainingError(f"no pair has {crop} pixels a side; take a smaller crop")
     _make_room(folder, count * 6 * crop**2)
     rows: list[Crop] = []
-    with (
-        atomic_output(folder / INDEX_NAME, force=force) as index,
-        atomic_output(folder / CROPS_NAME, force=force) as crops,
-    ):
-        for number, (pair, corners) in enumerate(zip(pairs, places)):
-            rows += _write_crops(pair, corners, crop, crops)
-            report(number + 1, len(pairs))
+    with atomic_output(folder / INDEX_NAME, force=force) as index:
+        pictures: dict[str, tuple[int, int, int]] = {}
+        with atomic_output(folder / CROPS_NAME, force=force) as crops:
+            for number, (pair, corners) in enumerate(zip(pairs, places)):
+                for path in (pair.noisy, pair.clean):
+                    if str(path.absolute()) not in pictures:
+                        pictures[str(path.absolute())] = _state(path)
+                rows += _write_crops(pair, corners, crop, crops)
+                report(number + 1, len(pairs))
         targets = "denoised" if layout == "denoised" else "clean"
         header = {"format": _FORMAT, "layout": layout, "targets": targets, "crop": crop, "count": count}
+        header |= {"crops_time": (folder / CROPS_NAME).stat().st_mtime_ns, "pictures": pictures}
         lines = [json.dumps(header), *(json.dumps(asdict(row)) for row in rows)]
         index.write(("\n".join(lines) + "\n").encode())
     return count
@@ -147,19 +155,29 @@ class PairIndex:
 
     @classmethod
     def open(cls, folder: Path) -> PairIndex:
-        """Read an index folder. Raises TrainingError where it is missing, damaged or made for other crops."""
+        """Read an index folder. Raises TrainingError where it is missing, damaged or made for other data.
+
+        Pictures that were cropped may be gone, but not have changed: those of the size and time they had are
+        taken for the same, those of another time are read for their CRC-32. All crops are compared with
+        theirs where the time of their file is another, as after copying; else some.
+        """
         header, rows = _read_lines(folder / INDEX_NAME)
         crop, path = header["crop"], folder / CROPS_NAME
         shape = (len(rows), 2, crop, crop, 3)
         try:
-            size = path.stat().st_size
-            if size != int(np.prod(shape, dtype=np.int64)):
-                raise _foreign(folder, f"{size} bytes do not hold {len(rows)} crops of {crop} pixels")
+            found = path.stat()
+            if found.st_size != int(np.prod(shape, dtype=np.int64)):
+                problem = f"{found.st_size} bytes do not hold {len(rows)} crops of {crop} pixels"
+                raise _foreign(folder, problem)
             pixels: NDArray[np.uint8] = np.memmap(path, np.uint8, "r", shape=shape)
         except OSError as error:
             raise TrainingError(f"{path}: cannot be read: {error.strerror}") from error
-        for number in range(0, len(rows), -(-len(rows) // _CHECKED)):
-            if zlib.crc32(pixels[number].tobytes()) != rows[number].crc32:
+        for name, state in header.get("pictures", {}).items():
+            if _has_changed(Path(name), *state):
+                raise _foreign(folder, f"{name} has changed since")
+        touched = header.get("crops_time", found.st_mtime_ns) != found.st_mtime_ns
+        for number in range(0, len(rows), 1 if touched else -(-len(rows) // _CHECKED)):
+            if zlib.crc32(pixels[number]) != rows[number].crc32:
                 raise _foreign(folder, f"crop {number} is not the one that was indexed")
         return cls(header["targets"], crop, pixels, rows, range(len(rows)))
 
@@ -218,6 +236,8 @@ def _read_lines(path: Path) -> tuple[dict[str, Any], list[Crop]]:
             raise ValueError("of another version")
         if type(header["crop"]) is not int or not 1 <= header["crop"] <= _LARGEST_CROP:
             raise ValueError(f"crop {header['crop']!r}")
+        if not all(map(_is_state, header.get("pictures", {}).values())):
+            raise ValueError("a picture without size, time and checksum")
         rows = [Crop(**json.loads(line)) for line in lines]
         if len(rows) != header["count"] or not rows:
             raise ValueError(f"{len(rows)} lines for {header['count']} crops")
@@ -226,10 +246,44 @@ def _read_lines(path: Path) -> tuple[dict[str, Any], list[Crop]]:
     except OSError as error:
         hint = "make one with: jdc data index"
         raise TrainingError(f"{path.parent}: holds no index of pairs ({error.strerror}); {hint}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{path}: not an index of pairs, or a damaged one: {error}") from error
     return header, rows
 
 
+def _state(path: Path) -> tuple[int, int, int]:
+    """(bytes, time of the last change in nanoseconds, CRC-32) of a file."""
+    try:
+        found = path.stat()
+        return found.st_size, found.st_mtime_ns, _checksum(path)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(type(number) is int for number in value)
+
+
+def _has_changed(path: Path, size: int, time: int, crc32: int) -> bool:
+    """Whether a file is another than it was; one that is gone or cannot be read is not known to be."""
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return False
+        return found.st_size != size or (found.st_mtime_ns != time and _checksum(path) != crc32)
+    except (OSError, ValueError):
+        return False
+
+
+def _checksum(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            checksum = zlib.crc32(chunk, checksum)
+    return checksum
+
+
 def _foreign(folder: Path, reason: str) -> TrainingError:
-    return TrainingError(f"{folder}: the index was made for other data ({reason}); run jdc data index again")
+    return TrainingError(
+        f"{folder}: the index was made for other data ({reason}); make it anew with: jdc data index --force"
+    )

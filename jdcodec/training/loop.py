@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -17,15 +18,17 @@ from torch import Tensor
 
 from jdcodec.errors import TrainingError, first_line
 
-from .batches import Batch, Batches, DataOptions, Order
+from .batches import Batch, Batches, DataOptions, Order, Sources
 from .checkpoint import open_checkpoint, restore, save_checkpoint
+from .compiling import compiler_failure, compiler_of
 from .data import mixed_seed
 from .distributed import ALONE, TIMEOUT, Team, is_lost_peer, joined, team_from_environment
 from .loss import Loss
-from .optim import build_optimizers
-from .prefetch import Prefetch, share_cores
+from .optim import build_optimizers, fill_state
+from .prefetch import Prefetch, is_out_of_memory, share_cores
 from .recipe import Recipe
 from .run_folder import CHECKPOINT_NAME, METRICS_NAME, RunFolder
+from .schedule import Schedule
 from .task import build_task
 
 __all__ = ["CHECKPOINT_NAME", "METRICS_NAME", "RunOptions", "Trainer", "train"]
@@ -44,23 +47,25 @@ _MOST_SKIPPED = 50
 class RunOptions:
     """On what, where and for how long.
 
-    The schedule runs over `minutes` of training, or over `steps` if given. A run that lies in `run` already
-    is replaced only with `force`. A step takes so many `threads` of a CPU, and batches are made ahead by so
-    many `data_workers` besides; with 0 each step makes its own. Where they are None `share_cores` chooses.
+    The schedule runs over `minutes` of training, or over `steps` if given; without both it is that of the run
+    which is resumed, or an hour. A run that lies in `run` already is replaced only with `force`, and one that
+    is resumed goes on with other data only with it. What is trained goes through the backend of torch.compile
+    that `compile` names. A step takes so many `threads` of a CPU, and batches are made ahead by so many
+    `data_workers` besides; with 0 each step makes its own. Where they are None `share_cores` chooses.
     `save_every` and `validate_every` are in seconds, and so is `patience`, for which one of several processes
     waits for the others.
     """
 
     run: Path
     data: DataOptions = field(default_factory=DataOptions)
-    minutes: float = 60.0
+    minutes: float | None = None
     steps: int | None = None
     resume: Path | None = None
     start_from: tuple[Path, ...] = ()
     device: str = "cpu"
     threads: int | None = None
     data_workers: int | None = None
-    compile: bool = False
+    compile: str | None = None
     force: bool = False
     tensorboard: bool = False
     save_every: float = 120.0
@@ -68,19 +73,30 @@ class RunOptions:
     patience: float = TIMEOUT
 
 
-def train(recipe: Recipe, options: RunOptions, report: Callable[[dict[str, Any]], None]) -> Path:
-    """Train by a recipe; returns the checkpoint's path. `report` gets a dict of figures now and then.
+def train(
+    recipe: Recipe,
+    options: RunOptions,
+    report: Callable[[dict[str, Any]], None],
+    note: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Train by a recipe; returns the checkpoint's path.
 
+    `report` gets a dict of figures now and then, `note` a line on what a user should know before it starts.
     Under torchrun this process trains as one of several; the first of them writes and reports. Raises
     TrainingError, before the first step, where data, recipe or checkpoint do not fit.
     """
     try:
         team = team_from_environment()
-        trainer = Trainer(recipe, options, report, team)  # what does not fit is found by each for itself
+        trainer = Trainer(recipe, options, report, team, note)  # each finds for itself what does not fit
         with joined(team, trainer.device, options.patience), _graceful_stop() as stop:
             trainer.run(stop)
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(f"{options.device}: out of memory; take smaller batches or crops") from error
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"{options.device}: out of memory before the first step; take fewer photographs, which all lie "
+            "in it, or a smaller network"
+        ) from error
     return trainer.folder.checkpoint
 
 
@@ -93,10 +109,13 @@ class Trainer:
         options: RunOptions,
         report: Callable[[dict[str, Any]], None],
         team: Team = ALONE,
+        note: Callable[[str], None] = lambda line: None,
     ) -> None:
+        self.note = note if team.leads else lambda line: None
         self.recipe, self.options, self.report, self.team = recipe, options, report, team
         self.device = _device(team.device(options.device))
         self.step, self.elapsed, self.usual_norm, self.skipped = 0, 0.0, 0.0, 0
+        self.updating = False
         self.waiting, self.started = 0.0, time.monotonic()
         self.folder = RunFolder(
             options.run,
@@ -106,15 +125,20 @@ class Trainer:
             tensorboard=options.tensorboard,
             writes=team.leads,
         )
-        self.data = Batches.open(recipe, options.data, self.device, team)
+        sources = Sources.find(recipe, options.data)
+        self._note(self.folder.check_data(sources.fingerprint()))
+        self.data = Batches.load(recipe, sources, self.device, team)
+        self._note(self.data.unmeasured())
         wanted = options.threads, options.data_workers
         threads, workers = share_cores(*wanted, self.device, team.local_size)
         torch.set_num_threads(threads)
         self.makers = Prefetch(self.data.draw, workers, self.device)
         torch.manual_seed(recipe.seed)
-        self.task = build_task(recipe, self.device, compiled=options.compile)
+        self.task = build_task(recipe, self.device, compiler_of(options.compile))
         self.model = self.task.network
         self.optimizers = build_optimizers(self.model, recipe.optimizer, recipe.learning_rate)
+        fill_state(self.optimizers)
+        self.schedule = Schedule.choose(options.minutes, options.steps, None)
         if options.resume is None:
             for path in options.start_from:
                 self.task.start_from(path)
@@ -129,24 +153,52 @@ class Trainer:
         """Steps until the budget is used or `stop()` says so; always leaves a checkpoint."""
         self.forward = self.team.wrapped(self.task, self.device)
         self.folder.start(self.step)
-        self.save()  # a disk that cannot hold the checkpoint is found out now and not in an hour
+        if not self.folder.checkpoint.exists():
+            self.save()
+        self.save()  # beside the old one, as later: a disk without room is found out now and not in an hour
         try:
             with closing(self.makers):
                 self._steps(stop)
+            self.save()
+            self.validate()
         except TrainingError:
             self.save()  # without batch or usable gradients, the weights are those of the last whole step
             raise
-        except RuntimeError as error:
-            if self.team.size == 1 or not is_lost_peer(error):
+        except (RuntimeError, MemoryError) as error:
+            reason = self._reason(error)
+            if reason is None:
                 raise
-            self.save()  # weights change after the last exchange of a step, so they are those of a whole step
-            raise TrainingError(
-                f"step {self.step}: process {self.team.rank} of {self.team.size} has lost another one; "
-                f"{self.folder.checkpoint} is usable: start again with --resume"
-            ) from error
-        self.save()
-        self.validate()
+            traceback.clear_frames(error.__traceback__)  # what the step had made takes memory
+            self._save_what_is_whole()
+            raise TrainingError(f"step {self.step}: {reason}") from error
         self.folder.close()
+
+    def _reason(self, error: RuntimeError | MemoryError) -> str | None:
+        """What to say of an error within a step that the surroundings caused; None of a bug."""
+        saved = self.folder.checkpoint
+        if is_out_of_memory(error):
+            phase = self.data.order(self.step, self.progress()).phase
+            return (
+                f"out of memory on {self.device} with {phase.batch} crops of {phase.crop} pixels; {saved} is "
+                "usable: free memory and --resume, or give the recipe's phases a smaller batch or crop and "
+                "--start-from it in another --run"
+            )
+        if self.team.size > 1 and is_lost_peer(error):
+            return (
+                f"process {self.team.rank} of {self.team.size} has lost another one; {saved} is usable: "
+                "start again with --resume"
+            )
+        return compiler_failure(error) if self.options.compile is not None else None
+
+    def _save_what_is_whole(self) -> None:
+        """Save, unless weights are half changed or memory is short for that too: the last file stays then."""
+        if self.updating:
+            return
+        try:
+            self.save()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
 
     def _steps(self, stop: Callable[[], bool]) -> None:
         self.started = time.monotonic() - self.elapsed
@@ -175,13 +227,12 @@ class Trainer:
 
     def progress(self, ahead: int = 0) -> float:
         """Share of the schedule that is done, 0 to 1, or will be `ahead` steps later as far as is known."""
-        if self.options.steps is not None:
-            return min(1.0, (self.step + ahead) / self.options.steps)
-        return min(1.0, self.elapsed / (60.0 * self.options.minutes))
+        return self.schedule.progress(self.step + ahead, self.elapsed)
 
     def save(self) -> None:
         progress: dict[str, Any] = {"step": self.step, "elapsed": self.elapsed, "usual_norm": self.usual_norm}
         progress |= {"recipe": self.recipe.name, "part": self.recipe.part, "skipped": self.skipped}
+        progress |= self.schedule.to_progress()
         if self.team.leads:
             architecture = self.task.architecture
             save_checkpoint(
@@ -222,9 +273,11 @@ class Trainer:
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip))
         loss = replace(loss, total=self.team.mean(loss.total))
         if self._is_sane(norm, loss.total):
+            self.updating = True
             for optimizer in self.optimizers:
                 optimizer.step()
             self._update_average()
+            self.updating = False
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
@@ -252,12 +305,7 @@ class Trainer:
         return True
 
     def _learning_rate(self) -> float:
-        """Warm-up, then cosine to the final rate."""
-        cosine = 0.5 * (1 + math.cos(math.pi * self.progress()))
-        warmup = min(1.0, (self.step + 1) / self.recipe.warmup_steps)
-        if self.progress() < self.recipe.warmup_share:
-            warmup = min(warmup, self.progress() / self.recipe.warmup_share)
-        return warmup * (self.recipe.final_rate + (1 - self.recipe.final_rate) * cosine)
+        return self.schedule.learning_rate(self.recipe, self.step, self.elapsed)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -279,8 +327,13 @@ class Trainer:
         try:
             self.step, self.elapsed = progress["step"], progress["elapsed"]
             self.usual_norm, self.skipped = progress["usual_norm"], progress.get("skipped", 0)
+            before = Schedule.of_progress(progress)
         except KeyError as error:
             raise TrainingError(f"{path}: a checkpoint that lacks {error}") from error
+        except ValueError as error:
+            raise TrainingError(f"{path}: a checkpoint with {error}") from error
+        self.schedule = Schedule.choose(self.options.minutes, self.options.steps, before)
+        self._note(self.schedule.change_from(before, self.recipe, self.step, self.elapsed))
 
     def _log(self, recent: list[Loss], seconds: float) -> None:
         """Means over the recent steps; `data_share` is the part of their time that they waited for data."""
@@ -303,6 +356,10 @@ class Trainer:
             figures["skipped"] = self.skipped
         self.waiting = 0.0
         self._write(figures)
+
+    def _note(self, line: str | None) -> None:
+        if line is not None:
+            self.note(line)
 
     def _write(self, figures: dict[str, Any]) -> None:
         if self.team.leads:

@@ -65,6 +65,19 @@ def _is_hidden_matrix(parameter: nn.Parameter) -> bool:
     return parameter.ndim == 4 and parameter.shape[1] > 1 and 12 < parameter.shape[0] <= 1024
 
 
+def fill_state(optimizers: Iterable[torch.optim.Optimizer]) -> None:
+    """Make the state that the first step would, so that the first checkpoint is as large as all others."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.requires_grad:
+                    names = ("momentum",) if isinstance(optimizer, Muon) else ("exp_avg", "exp_avg_sq")
+                    state = optimizer.state[parameter]
+                    state |= {name: torch.zeros_like(parameter) for name in names}
+                    if not isinstance(optimizer, Muon):
+                        state["step"] = torch.tensor(0.0)
+
+
 def build_optimizers(model: nn.Module, name: str, lr: float) -> list[torch.optim.Optimizer]:
     """`name`: "adam", or "muon" with Adam for what is not a 1×1 convolution."""
     matrices, linear, rest = [], [], []

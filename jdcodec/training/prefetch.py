@@ -92,7 +92,12 @@ def share_cores(
     return threads, min(4, max(0, cores - threads)) if workers is None else workers
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of Python or of torch on a CPU or a GPU, says that memory is short."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
 def _reason(error: Exception) -> str:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+    if is_out_of_memory(error):
         return "out of memory; take fewer --data-workers, or smaller batches or crops"
     return first_line(error)

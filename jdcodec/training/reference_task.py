@@ -25,7 +25,7 @@ from .distributed import gathered
 from .loss import MS_SSIM_SCALE, Loss, stem_loss
 from .recipe import Recipe
 from .similarity import ms_ssim
-from .task import Task
+from .task import Compiler, Task
 
 #: ITU-R BT.601, for systems of one channel.
 _LUMA = (0.299, 0.587, 0.114)
@@ -41,7 +41,7 @@ class ReferenceTask(Task):
 
     network: ReferenceModel
 
-    def __init__(self, recipe: Recipe, device: torch.device, compiled: bool) -> None:
+    def __init__(self, recipe: Recipe, device: torch.device, compiler: Compiler) -> None:
         super().__init__()
         self.recipe = recipe
         try:
@@ -58,13 +58,14 @@ class ReferenceTask(Task):
         projection = getattr(self.network, "projection", None)
         if isinstance(projection, nn.Module) and not recipe.contrastive_weight:
             projection.requires_grad_(False)  # without its loss it gets no gradient
-        self._run = (torch.compile(self.network) if compiled else self.network,)
+        network = self.network
+        self._run = compiler(lambda noisy, clean: network(noisy, clean))
 
     def forward(self, noisy: Tensor, target: Tensor, strength: Tensor, t: Tensor) -> Loss:
         recipe = self.recipe
         noisy, target = self._channels(noisy), self._channels(target)
         guided = bool(recipe.guidance_weight or recipe.contrastive_weight)
-        output = self._run[0](noisy, target if guided else None)
+        output = self._run(noisy, target if guided else None)
         picture, nothing = output.reconstruction, torch.empty(0, device=noisy.device)
         if self.denoises:
             total, mse = stem_loss(picture, target)

@@ -14,11 +14,13 @@ from torch import Tensor
 
 from jdcodec.errors import TrainingError
 
+from .fingerprint import Fingerprint
 from .recipe import Recipe
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 METRICS_NAME = "metrics.jsonl"
 RECIPE_NAME = "recipe.json"
+DATA_NAME = "data.json"
 SAMPLES_NAME = "samples"
 
 
@@ -48,20 +50,47 @@ class RunFolder:
         self._recipe["noise"]["model"] = type(recipe.noise).__name__
         self._events: Any = None
         self._wants_events = tensorboard
-        self._writes = writes
+        self._writes, self._resume, self._force = writes, resume, force
+        self._data: Fingerprint | None = None
         if not writes:
             return
         if resume:
             self._check_recipe()
         elif self.checkpoint.exists() and not force:
             raise TrainingError(
-                f"{folder}: holds a run already; go on with it by --resume, or name another --run"
+                f"{folder}: holds a run already; go on with it by --resume, begin anew by --force, or name "
+                "another --run"
             )
         if tensorboard and importlib.util.find_spec("tensorboard") is None:
             raise TrainingError("TensorBoard is not installed: pip install 'jdcodec[train]'")
 
+    def check_data(self, data: Fingerprint) -> str | None:
+        """One line where a run is resumed with other data and `force`, else None.
+
+        Raises TrainingError where the data are others without `force`, or what is kept of them is damaged.
+        """
+        self._data = data
+        if not self._writes or not self._resume:
+            return None
+        path = self.folder / DATA_NAME
+        try:
+            before = Fingerprint.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None  # a run from before this was kept, or a checkpoint from elsewhere
+        except (OSError, ValueError, RecursionError) as error:
+            raise TrainingError(f"{path}: cannot be read: {error}") from error
+        change = data.change_from(before)
+        if change is None:
+            return None
+        if not self._force:
+            raise TrainingError(
+                f"{self.folder}: was started with {change}; --force goes on with these, and another --run "
+                "with --start-from begins a new schedule"
+            )
+        return f"{self.folder}: was started with {change}; it goes on with these"
+
     def start(self, step: int) -> None:
-        """Make the folder, write the recipe, and cut the metrics back to what was known at `step`."""
+        """Make the folder, write recipe and data, and cut the metrics back to what was known at `step`."""
         if not self._writes:
             return
         try:
@@ -69,6 +98,9 @@ class RunFolder:
             (self.folder / RECIPE_NAME).write_text(
                 json.dumps(self._recipe, indent=2) + "\n", encoding="utf-8"
             )
+            if self._data is not None:
+                text = json.dumps(self._data.to_dict(), indent=2) + "\n"
+                (self.folder / DATA_NAME).write_text(text, encoding="utf-8")
             kept = [line for line in self._lines() if json.loads(line)["step"] <= step] if step else []
             temporary = self.metrics.with_name(METRICS_NAME + ".partial")
             temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
@@ -104,7 +136,7 @@ class RunFolder:
         except OSError as error:
             raise _unwritable(path, error) from error
         if self._events is not None:
-            self._events.add_image("noisy, decoded, clean", picture, step, dataformats="HWC")
+            self._events.add_image("noisy, decoded or denoised, clean", picture, step, dataformats="HWC")
 
     def close(self) -> None:
         """Flush what TensorBoard holds."""

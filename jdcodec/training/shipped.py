@@ -8,10 +8,11 @@ from importlib.resources.abc import Traversable
 
 
 def shipped_recipes() -> list[str]:
-    """Names of the recipes in the package."""
-    return sorted(
+    """Names of the recipes in the package, the one to begin with first."""
+    names = [
         entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml")
-    )
+    ]
+    return sorted(names, key=lambda name: (name != "jdc", name))
 
 
 def shipped_text(name: str) -> str:
@@ -22,6 +23,17 @@ def shipped_text(name: str) -> str:
 def description(name: str) -> str:
     """What one of `shipped_recipes()` says of itself, in a line."""
     return str(tomllib.loads(shipped_text(name)).get("description", ""))
+
+
+def needs(name: str) -> str:
+    """Which data one of `shipped_recipes()` trains on, as options, and the library that it takes besides."""
+    recipe = tomllib.loads(shipped_text(name))
+    found = ["--pairs"] if recipe.get("source") == "pairs" else []
+    if not found or recipe.get("clean_share") != 0:
+        found.append("--data")
+    if recipe["arch"] not in ("fast", "best"):
+        found.append("compressai")
+    return ", ".join(found)
 
 
 def _folder() -> Traversable:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Task(nn.Module):
     network: nn.Module
     #: What checkpoints say of the network, as metadata.
     architecture: dict[str, str]
-    #: Rates to measure at: label, quality position t, lambda. None for a denoiser.
+    #: Rates to measure at: label, quality position t, lambda. None where no codec is trained.
     rates: tuple[tuple[str, float, float], ...] = ()
 
     def forward(self, noisy: Tensor, target: Tensor, strength: Tensor, t: Tensor) -> Loss:
@@ -55,20 +55,25 @@ class Task(nn.Module):
         raise NotImplementedError
 
     def denoise(self, x: Tensor) -> Tensor | None:
-        """Denoised pictures; None of a network that does not denoise apart from coding."""
+        """Denoised pictures; None of a network whose denoiser is not trained, or not apart from coding."""
         raise NotImplementedError
 
 
-def build_task(recipe: Recipe, device: torch.device, *, compiled: bool = False) -> Task:
+#: Makes a function out of a function, as torch.compile does.
+Compiler = Callable[[Any], Any]
+
+
+def build_task(recipe: Recipe, device: torch.device, compiler: Compiler = lambda function: function) -> Task:
     """The task of a recipe, its network freshly initialised by torch's generator, on a device.
 
-    Raises TrainingError where the network cannot be built.
+    What is trained of the network runs as the compiler makes it. Raises TrainingError where the network
+    cannot be built.
     """
     if recipe.reference is None:
-        return JointTask(recipe, device, compiled)
+        return JointTask(recipe, device, compiler)
     from .reference_task import ReferenceTask
 
-    return ReferenceTask(recipe, device, compiled)
+    return ReferenceTask(recipe, device, compiler)
 
 
 class JointTask(Task):
@@ -76,18 +81,25 @@ class JointTask(Task):
 
     network: JointCodec
 
-    def __init__(self, recipe: Recipe, device: torch.device, compiled: bool) -> None:
+    def __init__(self, recipe: Recipe, device: torch.device, compiler: Compiler) -> None:
         super().__init__()
         self.recipe = recipe
         config = CONFIGS[recipe.arch]
         self.network = JointCodec(config).channels_last(device)
         self.architecture = {"config": json.dumps(config.to_dict())}
-        self.rates = tuple((f"{t:g}", t, t_to_lambda(t)) for t in (0.0, 0.5, 1.0))
+        if recipe.part != "stem":
+            self.rates = tuple((f"{t:g}", t, t_to_lambda(t)) for t in (0.0, 0.5, 1.0))
         if recipe.part != "all":
             for name, parameter in self.network.named_parameters():
                 parameter.requires_grad_(name.startswith("denoiser.") == (recipe.part == "stem"))
-        # In a tuple, or it would be registered as a second network.
-        self._run: tuple[Any] = (torch.compile(self.network) if compiled else self.network,)
+        network = self.network
+        if recipe.guidance_weight:  # the outputs of the analysis, which `_guided` looks at, stay outside
+            for module in (network.denoiser, network.analysis, network.synthesis):
+                module.forward = compiler(module.forward)  # type: ignore[method-assign]
+        # Functions and not modules, which would be registered as parts of this one.
+        self._denoise = compiler(lambda x: network.denoiser(x))
+        self._code = compiler(network.code)
+        self._run = compiler(lambda x, strength, t: network(x, strength, t))
 
     def forward(self, noisy: Tensor, target: Tensor, strength: Tensor, t: Tensor) -> Loss:
         recipe = self.recipe
@@ -95,17 +107,17 @@ class JointTask(Task):
         nothing = torch.empty(0, device=noisy.device)
         with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
             if recipe.part == "stem":
-                denoised = noisy - self.network.denoiser(noisy).float()
+                denoised = noisy - self._denoise(noisy).float()
                 total, stem_mse = stem_loss(denoised, target)
                 return Loss(total, nothing, nothing, stem_mse)
             if recipe.part == "codec":
-                decoded, latent_bits, hyper_bits = self.network.code(noisy, t)
+                decoded, latent_bits, hyper_bits = self._code(noisy, t)
                 bits = latent_bits + hyper_bits
                 total, bpp, mse = rate_distortion_loss(decoded, bits, noisy, t, recipe.loss)
                 return Loss(total, bpp, mse, nothing)
             if recipe.guidance_weight:
                 return self._guided(noisy, target, strength, t)
-            out = self._run[0](noisy, strength, t)
+            out = self._run(noisy, strength, t)
         return joint_loss(out, noisy, target, strength, t, recipe.stem_weight, recipe.loss)
 
     def _guided(self, noisy: Tensor, clean: Tensor, strength: Tensor, t: Tensor) -> Loss:
@@ -152,10 +164,16 @@ class JointTask(Task):
     def decode(self, x: Tensor, t: float) -> tuple[Tensor, Tensor]:
         ones = torch.ones(len(x), device=x.device)
         with torch.autocast(x.device.type, dtype=torch.bfloat16):
-            out = self.network(x, ones, t * ones)
-        return out.decoded.float(), out.latent_bits + out.hyper_bits
+            if self.recipe.part == "codec":
+                decoded, latent_bits, hyper_bits = self.network.code(x, t * ones)
+            else:
+                out = self.network(x, ones, t * ones)
+                decoded, latent_bits, hyper_bits = out.decoded, out.latent_bits, out.hyper_bits
+        return decoded.float(), latent_bits + hyper_bits
 
-    def denoise(self, x: Tensor) -> Tensor:
+    def denoise(self, x: Tensor) -> Tensor | None:
+        if self.recipe.part == "codec":
+            return None
         with torch.autocast(x.device.type, dtype=torch.bfloat16):
             noise: Tensor = self.network.denoiser(x).float()
         return x - noise

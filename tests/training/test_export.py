@@ -9,17 +9,19 @@ import pytest
 import torch
 from conftest import NetworkMaker, PictureMaker
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 import jdcodec
+from jdcodec.cli import app
 from jdcodec.codec.runtime import start_inference
 from jdcodec.codec.symbols import Symbols, latents_to_symbols, picture_to_latents
 from jdcodec.codec.weights import Weights, load_weights
 from jdcodec.entropy import encode_tile, estimate_bits
-from jdcodec.errors import TrainingError
+from jdcodec.errors import OutputError, TrainingError
 from jdcodec.model.config import quality_to_t
 from jdcodec.model.network import JointCodec
 from jdcodec.training import export
-from jdcodec.training.export import export_checkpoint, export_weights
+from jdcodec.training.export import check_export, export_checkpoint, export_weights
 from jdcodec.training.loop import train
 
 from .conftest import OptionsMaker, short_recipe
@@ -89,6 +91,50 @@ def test_a_checkpoint_becomes_a_model_that_codes(
     decoded = jdcodec.decode(data, model=str(path))
     assert decoded.shape == picture.shape
     assert np.abs(decoded.astype(int) - 90).mean() < 20
+
+
+def words(recipe: Path, pictures: Path, out: Path) -> list[str]:
+    place = ["--data", str(pictures), "--run", str(out.parent / "run"), "--threads", "1"]
+    return ["train", str(recipe), *place, "--steps", "1", "--export", str(out)]
+
+
+def test_weights_are_not_overwritten_unless_forced(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was coded with them could not be decoded any more."""
+    monkeypatch.setattr(export, "_FIT_BATCHES", 1)
+    monkeypatch.setattr(export, "_FIT_CROP", 64)
+    recipe, out = tmp_path / "mine.toml", tmp_path / "mine.safetensors"
+    recipe.write_text('arch = "tiny"\nphases = [{ start = 0.0, crop = 64, batch = 1 }]')
+    out.write_bytes(b"weights of before")
+    refused = CliRunner().invoke(app, words(recipe, pictures, out))
+    assert isinstance(refused.exception, OutputError)
+    assert "mine.safetensors: exists already; --force replaces it" in str(refused.exception)
+    assert out.read_bytes() == b"weights of before" and not (tmp_path / "run").exists()
+    forced = CliRunner().invoke(app, [*words(recipe, pictures, out), "--force"])
+    assert forced.exit_code == 0, forced.output
+    assert load_weights(out).config.name == "tiny fast"
+
+
+def test_weights_that_appear_while_training_stay(
+    make_options: OptionsMaker, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "_FIT_BATCHES", 1)
+    monkeypatch.setattr(export, "_FIT_CROP", 64)
+    checkpoint = train(short_recipe(), make_options(steps=1), lambda figures: None)
+    out = tmp_path / "mine.safetensors"
+    out.write_bytes(b"another run's")
+    with pytest.raises(OutputError, match="exists already"):
+        export_checkpoint(checkpoint, pictures, out)
+    assert out.read_bytes() == b"another run's"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("", "is a folder"), ("none/mine.safetensors", "no such folder")]
+)
+def test_weights_that_could_not_be_written(name: str, reason: str, pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=reason):
+        check_export(tmp_path / name, pictures, short_recipe(), force=True)
 
 
 def test_a_parameter_that_is_not_finite_is_named(make_network: NetworkMaker, tmp_path: Path) -> None:

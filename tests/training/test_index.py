@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +192,92 @@ def test_an_index_of_other_crops(indexed: Path, tmp_path: Path) -> None:
     (folder / CROPS_NAME).unlink()
     with pytest.raises(TrainingError, match=r"crops\.u8: cannot be read"):
         PairIndex.open(folder)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> tuple[Path, Path]:
+    """(pictures, their index) that a test may change."""
+    pairs = write_pairs(tmp_path / "pairs", light=20, heavy=0)
+    make(pairs, tmp_path / "index", per_pair=1)
+    return pairs, tmp_path / "index"
+
+
+def rewritten(path: Path, change: Callable[[bytearray], None]) -> None:
+    """Change a file's bytes; its time becomes another one, whatever the clock's steps are."""
+    data = bytearray(path.read_bytes())
+    change(data)
+    path.write_bytes(data)
+    os.utime(path, ns=(1, path.stat().st_mtime_ns + 1_000_000_000))
+
+
+def flip(data: bytearray) -> None:
+    data[len(data) // 2] ^= 1
+
+
+@pytest.mark.parametrize("name", ["3_noisy.png", "19_clean.png"])
+@pytest.mark.parametrize("change", [flip, lambda data: data.extend(b"x"), lambda data: data.pop()])
+def test_a_picture_that_has_changed_since(
+    name: str, change: Callable[[bytearray], None], own: tuple[Path, Path]
+) -> None:
+    pairs, index = own
+    rewritten(pairs / name, change)
+    with pytest.raises(
+        TrainingError, match=rf"made for other data \(.*{name} has changed since\); make it anew"
+    ):
+        PairIndex.open(index)
+
+
+def test_pictures_that_were_only_touched_moved_or_dropped(own: tuple[Path, Path]) -> None:
+    pairs, index = own
+    rewritten(pairs / "3_noisy.png", lambda data: None)
+    (pairs / "4_noisy.png").unlink()
+    (pairs / "5_noisy.png").rename(pairs / "elsewhere.png")
+    os.mkfifo(pairs / "5_noisy.png")  # never ends, and is no picture
+    assert len(PairIndex.open(index)) == 20
+
+
+def test_pictures_that_are_as_they_were_are_not_read(
+    own: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jdcodec.training.index._checksum", lambda path: pytest.fail(f"{path} was read"))
+    assert len(PairIndex.open(own[1])) == 20
+
+
+def test_any_crop_that_is_damaged_is_found_once_the_file_was_touched(own: tuple[Path, Path]) -> None:
+    crops = own[1] / CROPS_NAME
+    size = crops.stat().st_size // 20
+
+    def damage(data: bytearray) -> None:
+        data[7 * size + 5] ^= 1
+
+    rewritten(crops, lambda data: None)
+    assert len(PairIndex.open(own[1])) == 20
+    rewritten(crops, damage)
+    with pytest.raises(TrainingError, match=r"made for other data .crop 7 is not the one"):
+        PairIndex.open(own[1])
+
+
+def test_an_index_from_before_pictures_were_kept(indexed: Path, tmp_path: Path) -> None:
+    folder, header, lines = changed(indexed, tmp_path / "copy")
+    rewrite(folder, {name: header[name] for name in header if name not in ("pictures", "crops_time")}, lines)
+    assert len(PairIndex.open(folder)) == 8
+
+
+@pytest.mark.parametrize(
+    "pictures", [3, [], {"a": 1}, {"a": [1, 2]}, {"a": [1, 2, "3"]}, {"a": [1, 2, True]}, {"a": None}]
+)
+def test_pictures_that_are_none(pictures: object, indexed: Path, tmp_path: Path) -> None:
+    folder, header, lines = changed(indexed, tmp_path / "copy")
+    rewrite(folder, header | {"pictures": pictures}, lines)
+    with pytest.raises(TrainingError, match="not an index of pairs, or a damaged one"):
+        PairIndex.open(folder)
+
+
+@pytest.mark.parametrize("name", ["", "\0", "x" * 5000, "/", "\ud800"])
+def test_names_that_no_picture_has(name: str, indexed: Path, tmp_path: Path) -> None:
+    folder, header, lines = changed(indexed, tmp_path / "copy")
+    rewrite(folder, header | {"pictures": {name: [1, 2, 3]}}, lines)
+    assert len(PairIndex.open(folder)) == 8
 
 
 def test_no_index(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,19 @@ import torch
 from PIL import Image
 
 from jdcodec.errors import TrainingError
+from jdcodec.model.config import CONFIGS
 from jdcodec.training import checkpoint, loop
 from jdcodec.training.batches import Batch, DataOptions
 from jdcodec.training.checkpoint import read_checkpoint
+from jdcodec.training.index import write_index
 from jdcodec.training.loop import Trainer, train
 from jdcodec.training.loss import Loss
+from jdcodec.training.pairs import find_pairs
 from jdcodec.training.run_folder import RunFolder
+from jdcodec.training.validation import Validation
 
 from .conftest import OptionsMaker, short_recipe
-from .samples import picture
+from .samples import picture, write_pairs
 
 
 def ignore(figures: dict[str, Any]) -> None:
@@ -91,9 +96,45 @@ def test_a_disk_without_room_is_found_before_the_first_step(
     monkeypatch.setattr(checkpoint, "save_file", save_file)
     monkeypatch.setattr(Trainer, "_train_step", lambda self: pytest.fail("a step was taken"))
     options = make_options()
-    with pytest.raises(TrainingError, match=r"checkpoint\.safetensors: cannot be written: .*No space left"):
+    with pytest.raises(
+        TrainingError, match=r"checkpoint\.safetensors: cannot be written: no room on the disk"
+    ):
         train(short_recipe(), options, ignore)
     assert not list(options.run.glob("*.partial"))
+
+
+def test_room_for_one_checkpoint_is_too_little(
+    make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new one lies beside the old one until it is complete."""
+
+    def save_file(tensors: Any, path: Path, metadata: Any) -> None:
+        if any(path.parent.glob("checkpoint.safetensors")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(tensors, path, metadata)
+
+    original = checkpoint.save_file
+    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    monkeypatch.setattr(Trainer, "_train_step", lambda self: pytest.fail("a step was taken"))
+    with pytest.raises(TrainingError, match=r"a checkpoint takes \d\.\d MB, and two lie there while one"):
+        train(short_recipe(), make_options(), ignore)
+
+
+@pytest.mark.parametrize(("part", "optimizer"), [("all", "muon"), ("all", "adam"), ("stem", "muon")])
+def test_the_first_checkpoint_is_as_large_as_the_others(
+    part: str, optimizer: str, make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[dict[str, torch.Size]] = []
+
+    def save_file(tensors: Any, path: Path, metadata: Any) -> None:
+        sizes.append({name: tensor.shape for name, tensor in tensors.items()})
+        original(tensors, path, metadata)
+
+    original = checkpoint.save_file
+    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    train(short_recipe(part=part, optimizer=optimizer), make_options(steps=2), ignore)
+    assert len(sizes) == 3 and sizes[0] == sizes[2]
+    assert any(name.startswith("optimizer/") for name in sizes[0])
 
 
 def test_a_run_folder_that_cannot_be(make_options: OptionsMaker, tmp_path: Path) -> None:
@@ -102,12 +143,88 @@ def test_a_run_folder_that_cannot_be(make_options: OptionsMaker, tmp_path: Path)
         train(short_recipe(), make_options(), ignore)
 
 
-def test_out_of_memory_says_what_to_do(make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    def train_step(self: Trainer) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+def on_a_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Trainer, "_train_step", train_step)
-    with pytest.raises(TrainingError, match="out of memory; take smaller batches or crops"):
+
+def on_a_processor() -> None:
+    torch.empty(1 << 55, dtype=torch.uint8)
+
+
+def in_python() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("run_out", [on_a_gpu, on_a_processor, in_python])
+def test_out_of_memory_costs_no_step_and_says_what_to_do(
+    run_out: Callable[[], None], make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = Trainer._loss
+
+    def starved(self: Trainer, batch: Batch) -> Loss:
+        if self.step == 3:
+            run_out()
+        return loss(self, batch)
+
+    monkeypatch.setattr(Trainer, "_loss", starved)
+    options = make_options(steps=9)
+    told = "step 3: out of memory on cpu with 2 crops of 64 pixels; .*smaller batch or crop and --start-from"
+    with pytest.raises(TrainingError, match=told) as caught:
+        train(short_recipe(), options, ignore)
+    assert "\n" not in str(caught.value)
+    path = options.run / "checkpoint.safetensors"
+    assert read_checkpoint(path)[1]["step"] == 3
+    monkeypatch.undo()
+    monkeypatch.setitem(CONFIGS, "tiny", read_checkpoint(path)[0])
+    train(short_recipe(), make_options(steps=4, resume=path), ignore)
+    assert read_checkpoint(path)[1]["step"] == 4
+
+
+def test_out_of_memory_amid_an_update_keeps_the_last_whole_checkpoint(
+    make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "_update_average", lambda self: on_a_processor())
+    options = make_options()
+    with pytest.raises(TrainingError, match="step 0: out of memory"):
+        train(short_recipe(), options, ignore)
+    _, progress, tensors = read_checkpoint(options.run / "checkpoint.safetensors")
+    assert progress["step"] == 0
+    assert not any(tensor.any() for name, tensor in tensors.items() if name.startswith("optimizer/"))
+
+
+def test_out_of_memory_while_measuring_costs_nothing(
+    make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validation, "measure", lambda self, task: in_python())
+    options = make_options(steps=2)
+    with pytest.raises(TrainingError, match="step 2: out of memory"):
+        train(short_recipe(hold_out_every=2), options, ignore)
+    assert read_checkpoint(options.run / "checkpoint.safetensors")[1]["step"] == 2
+
+
+def test_out_of_memory_for_saving_too(make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def starved(self: Trainer, batch: Batch) -> Loss:
+        monkeypatch.setattr(Trainer, "save", lambda self: in_python())
+        raise MemoryError
+
+    monkeypatch.setattr(Trainer, "_loss", starved)
+    with pytest.raises(TrainingError, match="step 0: out of memory"):
+        train(short_recipe(), make_options(), ignore)
+
+
+def test_out_of_memory_before_the_first_step(
+    make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jdcodec.training.batches.load_photographs", lambda *a: on_a_processor())
+    with pytest.raises(
+        TrainingError, match="cpu: out of memory before the first step; take fewer photographs"
+    ):
+        train(short_recipe(), make_options(), ignore)
+
+
+def test_other_errors_of_a_step_are_bugs(make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "_loss", lambda self, batch: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(RuntimeError, match="size"):
         train(short_recipe(), make_options(), ignore)
 
 
@@ -125,6 +242,61 @@ def test_samples_show_noisy_decoded_clean(make_options: OptionsMaker, tmp_path: 
     held_out = picture(70, 80, 1)[3:67, 8:72]
     assert np.array_equal(pixels[:, 128:], held_out)
     assert not np.array_equal(pixels[:, :64], held_out)
+
+
+@pytest.mark.parametrize(("part", "shown"), [("stem", "denoise"), ("codec", "decode")])
+def test_samples_and_figures_are_of_what_is_trained(
+    part: str, shown: str, make_options: OptionsMaker, tmp_path: Path
+) -> None:
+    (tmp_path / "large").mkdir()
+    for number in range(2):
+        Image.fromarray(picture(70, 80, number)).save(tmp_path / "large" / f"{number}.png")
+    options = make_options(steps=2, data=DataOptions(tmp_path / "large"))
+    trainer = Trainer(
+        short_recipe(part=part, hold_out_every=2, learning_rate=0.01, warmup_steps=1), options, ignore
+    )
+    figures: list[dict[str, Any]] = []
+    trainer.report = figures.append
+    with torch.no_grad():  # an untrained denoiser that is far from doing nothing
+        trainer.model.denoiser.to_noise.mix.bias.fill_(0.3)
+        trainer.average["denoiser.to_noise.mix.bias"].fill_(0.3)
+    trainer.run(lambda: False)
+    trainer.model.load_state_dict(trainer.average)
+    assert trainer.data.validation is not None
+    noisy = trainer.data.validation.noisy
+    with torch.no_grad():
+        if part == "stem":
+            expected = trainer.task.denoise(noisy)
+        else:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                expected = trainer.model.code(noisy, torch.full((1,), 0.5))[0].float()
+    with Image.open(next((options.run / "samples").iterdir())) as image:
+        sample = torch.from_numpy(np.array(image))[:, 64:128]
+    pixels = (expected[0].clamp(0, 1) * 255).round().permute(1, 2, 0)
+    assert float((sample.float() - pixels).abs().max()) <= 1
+    measured = figures[-1]["validation"]
+    qualities = {f"{kind}@{t}" for kind in ("clean", "noisy") for t in ("0", "0.5", "1")}
+    assert set(measured) == ({"stem"} if part == "stem" else qualities | {"cost"})
+
+
+def test_too_few_photographs_to_hold_one_out_are_told(make_options: OptionsMaker) -> None:
+    lines: list[str] = []
+    options = make_options(steps=1)
+    train(short_recipe(), options, ignore, lines.append)
+    (line,) = lines
+    assert line.startswith("only 4 photographs, and every 20th would be held out: none is, so nothing is")
+    assert not (options.run / "samples").exists()
+    lines.clear()
+    train(short_recipe(hold_out_every=4), make_options("other", steps=1), ignore, lines.append)
+    assert lines == []
+
+
+def test_too_few_scenes_to_hold_one_out_are_told(make_options: OptionsMaker, tmp_path: Path) -> None:
+    write_index(*find_pairs(write_pairs(tmp_path / "pairs", light=3, heavy=0)), tmp_path / "index", crop=192)
+    lines: list[str] = []
+    recipe = short_recipe(source="pairs", clean_share=0.0, part="stem")
+    train(recipe, make_options(steps=1, data=DataOptions(pairs=tmp_path / "index")), ignore, lines.append)
+    assert len(lines) == 1 and lines[0].startswith("only pairs of 3 scenes, and every 20th would be held out")
 
 
 def test_tensorboard_has_the_figures_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -277,7 +277,7 @@ def test_an_interrupted_command_leaves_no_process(pictures: Path, tmp_path: Path
 
 def test_the_option_reaches_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int | None] = []
-    monkeypatch.setattr(loop, "train", lambda recipe, options, report: seen.append(options.data_workers))
+    monkeypatch.setattr(loop, "train", lambda recipe, options, *tell: seen.append(options.data_workers))
     for words in (["--data-workers", "3"], []):
         result = CliRunner().invoke(app, ["train", "--run", str(tmp_path / "run"), *words])
         assert result.exit_code == 0
