@@ -19,17 +19,15 @@ from jdcodec.codec.grain import add_grain
 from jdcodec.codec.weights import Weights, find_model_by_id
 from jdcodec.container import Header, Metadata, Tile, TileRect
 from jdcodec.container.grain import Grain
-from jdcodec.errors import JdcError
+from jdcodec.errors import DamagedError, JdcError
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
+from jdcodec.threads import in_order
 
 if TYPE_CHECKING:
     from jdcodec.codec.symbols import Symbols
 
 #: How many times smaller a picture can be asked for, in each direction.
 SCALES = (1, 2, 4, 8, 16)
-
-#: Symbols of a tile: hyperlatents int8 and latents int16; None where the tile is lost.
-TileSymbols = tuple[NDArray[np.int8], NDArray[np.int16]] | None
 
 
 @dataclass(frozen=True)
@@ -162,11 +160,8 @@ def decode_view(source: TileReader, view: View, settings: DecodeSettings) -> NDA
     plan = plan_view(source.header, view, weights)
     grain = wanted_grain(source.metadata, settings)
 
-    def read(rect: TileRect) -> TileSymbols:
-        tile = source.read_tile(rect.index)
-        return decode_tile_symbols(tile, rect, weights, source.header.quality_code)
-
-    return render(gather_symbols(plan, weights, read), plan, weights, settings, grain)
+    symbols = gather_symbols(plan, weights, lambda rect: source.read_tile(rect.index))
+    return render(symbols, plan, weights, settings, grain)
 
 
 def plan_view(header: Header, view: View, weights: Weights) -> Plan:
@@ -188,19 +183,43 @@ def plan_view(header: Header, view: View, weights: Weights) -> Plan:
     return Plan(header, view.scale, wanted.grown(0, view.scale), latents, symbols)
 
 
-def gather_symbols(plan: Plan, weights: Weights, read: Callable[[TileRect], TileSymbols]) -> Symbols:
-    """The symbols of a plan, put together from its tiles; zeros where `read` says that one is lost."""
+def gather_symbols(
+    plan: Plan,
+    weights: Weights,
+    read: Callable[[TileRect], Tile | None],
+    lose: Callable[[TileRect, DamagedError | None], None] | None = None,
+) -> Symbols:
+    """The symbols of a plan, put together from its tiles.
+
+    `read` gives a tile; None where it is lost. Of those, and of tiles whose symbols are damaged, `lose` is
+    told, in order, and their symbols are zeros; without `lose` damage raises DamagedError.
+    """
     from jdcodec.codec.symbols import Symbols
 
     symbols = Symbols.empty(weights.tables, *plan.symbols.size)
-    for rect in plan.tiles():
-        decoded = read(rect)
-        common = plan.symbols.within(tile := Box.of(rect))
-        if decoded is None or common is None:
+
+    def decode(task: tuple[TileRect, Tile | None]) -> tuple[bool, DamagedError | None]:
+        """Fill in a tile; whether that could be done, and what is wrong with its symbols."""
+        rect, tile = task
+        common = plan.symbols.within(box := Box.of(rect))
+        if tile is None:
+            return False, None
+        try:
+            z, y = decode_tile_symbols(tile, rect, weights, plan.header.quality_code)
+        except DamagedError as error:
+            return False, error
+        if common is not None:
+            symbols.z[:, *common.place(plan.symbols, HYPER_STRIDE)] = z[:, *common.place(box, HYPER_STRIDE)]
+            symbols.y[:, *common.place(plan.symbols, LATENT_STRIDE)] = y[:, *common.place(box, LATENT_STRIDE)]
+        return True, None
+
+    tasks = ((rect, read(rect)) for rect in plan.tiles())
+    for rect, (filled, error) in zip(plan.tiles(), in_order(decode, tasks)):
+        if filled:
             continue
-        z, y = decoded
-        symbols.z[:, *common.place(plan.symbols, HYPER_STRIDE)] = z[:, *common.place(tile, HYPER_STRIDE)]
-        symbols.y[:, *common.place(plan.symbols, LATENT_STRIDE)] = y[:, *common.place(tile, LATENT_STRIDE)]
+        if lose is None:
+            raise error or DamagedError(f"tile {rect.index} is lost")
+        lose(rect, error)
     return symbols
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.decoder import DecodeSettings, decode_tile_symbols, wanted_grain
-from jdcodec.codec.region import Box, Plan, TileSymbols, View, gather_symbols, plan_view, render
+from jdcodec.codec.decoder import DecodeSettings, wanted_grain
+from jdcodec.codec.region import Box, Plan, View, gather_symbols, plan_view, render
 from jdcodec.codec.verify import describe_damage, ranges
 from jdcodec.codec.weights import find_model_by_id
 from jdcodec.container import Header, Metadata, TileRect, scan
@@ -66,19 +66,14 @@ def salvage(data: bytes | memoryview, view: View, settings: DecodeSettings) -> S
     weights = find_model_by_id(header.model_id, settings.models)
     plan = plan_view(header, view, weights)
     grain = wanted_grain(report.metadata, settings)
-    lost, problems = [], list(report.problems)
+    lost, problems = list[TileRect](), list(report.problems)
 
-    def read(rect: TileRect) -> TileSymbols:
-        tile = report.tile(rect.index).tile
-        try:
-            if tile is not None:
-                return decode_tile_symbols(tile, rect, weights, header.quality_code)
-        except DamagedError as error:
-            problems.append(str(error))
+    def lose(rect: TileRect, error: DamagedError | None) -> None:
         lost.append(rect)
-        return None
+        if error is not None:
+            problems.append(str(error))
 
-    symbols = gather_symbols(plan, weights, read)
+    symbols = gather_symbols(plan, weights, lambda rect: report.tile(rect.index).tile, lose)
     if len(lost) == sum(1 for _ in plan.tiles()):
         raise DamagedError(f"nothing can be saved: {problems[0]}")
     pixels = render(symbols, plan, weights, settings, grain)
