@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -36,6 +37,12 @@ def _make_picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     picture[: height // 2] += 0.08 * np.sin(40 * columns[: height // 2, :, None])
     picture += rng.normal(0, 0.02, picture.shape)
     return np.rint(255 * picture.clip(0, 1)).astype(np.uint8)
+
+
+def pytest_configure() -> None:
+    """A run in the background ignores Ctrl-C and hands that on; the commands under test must not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
