@@ -20,9 +20,10 @@ import numpy as np
 from imageio.config import known_extensions, known_plugins
 from imageio.config.extensions import FileExtension
 from imageio.config.plugins import PluginConfig
-from imageio.core.request import URI_BYTES, InitializationError, IOMode, Request
+from imageio.core.request import URI_BYTES, URI_FILENAME, InitializationError, IOMode, Request
 from imageio.core.v3_plugin_api import ImageProperties, PluginV3
 
+from jdcodec.atomic import atomic_output, check_output
 from jdcodec.container import SIGNATURE, Reader
 from jdcodec.errors import JdcError
 
@@ -83,7 +84,7 @@ class JdcPlugin(PluginV3):  # type: ignore[misc]  # imageio has no types
         """Code one picture, as `jdcodec.encode` takes it: uint8, uint16 or float32 (0 to 1), sRGB.
 
         Options: as there, quality, denoise, effort, model and so on. Returns the bytes where no file was
-        named. Raises OSError, and then leaves the file as it was.
+        named. Raises OSError, and then leaves the file of a path as it was.
         """
         import jdcodec
 
@@ -91,12 +92,18 @@ class JdcPlugin(PluginV3):  # type: ignore[misc]  # imageio has no types
         picture = np.asarray(pictures[0])
         if len(pictures) > 1 or (picture.ndim == 4 and len(picture) > 1):
             raise OSError(f"a {_ENDING} file holds one picture, not several")
+        path = self.request.filename if self.request._uri_type == URI_FILENAME else None
         try:
+            if path is not None:
+                check_output(path, force=True)
             data = jdcodec.encode(picture[0] if picture.ndim == 4 else picture, **options)
+            if path is not None:
+                with atomic_output(path, force=True) as file:
+                    file.write(data)
+                return None
         except JdcError as error:
             raise OSError(str(error)) from error
-        file = self.request.get_file()
-        file.write(data)
+        self.request.get_file().write(data)
         return data if self.request._uri_type == URI_BYTES else None
 
     def properties(self, index: Any = 0) -> ImageProperties:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,6 +34,8 @@ FORMAT = "JDC"
 _ENDING = ".jdc"
 _OPTIONS = ("quality", "denoise", "effort", "target_size", "target_bpp", "max_size", "strip")
 _MACHINE_OPTIONS = ("model", "device", "precision")
+# The mark of an `Image.save` that is ours.
+_SAVES_WHOLE = "_jdcodec_saves_whole"
 
 
 class JdcImageFile(ImageFile.ImageFile):
@@ -126,26 +129,31 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         raise OSError(str(error)) from error
 
 
-_save_with_pillow = Image.Image.save
+def _saving_whole(save: Callable[..., None]) -> Callable[..., None]:
+    """`Image.save` that hands a path of ours its new bytes when they are complete. save: as it was before."""
+
+    @functools.wraps(save)
+    def save_whole(self: Image.Image, fp: Any, format: str | None = None, **params: Any) -> None:
+        path = Path(os.fsdecode(fp)) if isinstance(fp, (str, bytes, os.PathLike)) else None
+        if path is None or (format.upper() != FORMAT if format else path.suffix.lower() != _ENDING):
+            save(self, fp, format, **params)
+            return
+        coded = io.BytesIO()
+        try:
+            check_output(path, force=True)
+            save(self, coded, FORMAT, **params)
+            with atomic_output(path, force=True) as file:
+                file.write(coded.getbuffer())
+        except JdcError as error:
+            raise OSError(str(error)) from error
+
+    setattr(save_whole, _SAVES_WHOLE, True)
+    return save_whole
 
 
-@functools.wraps(_save_with_pillow)
-def _save_whole(self: Image.Image, fp: Any, format: str | None = None, **params: Any) -> None:
-    path = Path(os.fsdecode(fp)) if isinstance(fp, (str, bytes, os.PathLike)) else None
-    if path is None or (format.upper() != FORMAT if format else path.suffix.lower() != _ENDING):
-        _save_with_pillow(self, fp, format, **params)
-        return
-    coded = io.BytesIO()
-    try:
-        check_output(path, force=True)
-        _save_with_pillow(self, coded, FORMAT, **params)
-        with atomic_output(path, force=True) as file:
-            file.write(coded.getbuffer())
-    except JdcError as error:
-        raise OSError(str(error)) from error
-
-
-Image.Image.save = _save_whole  # type: ignore[method-assign]
+# A module may be imported anew. `functools.wraps` hands the mark on to whatever else wraps our function.
+if not hasattr(Image.Image.save, _SAVES_WHOLE):
+    Image.Image.save = _saving_whole(Image.Image.save)  # type: ignore[method-assign]
 Image.register_open(FORMAT, JdcImageFile, _accept)
 Image.register_save(FORMAT, _save)
 Image.register_extension(FORMAT, _ENDING)

@@ -49,18 +49,25 @@ def to_srgb(pixels: Pixels, profile: bytes | None, space: str) -> tuple[Pixels, 
 
     pixels: (H, W, C) uint8 or uint16, C = 1, 3 or 4 for space "GRAY", "RGB" or "CMYK". Gives (H, W, 1) for
     gray and (H, W, 3) for the others, the same type. Without a profile gray and RGB are taken for sRGB. A
-    profile that is damaged, or for another kind of image, is ignored, and a note says so. Relative
-    colorimetric; colours that sRGB does not have are clipped.
+    profile that is damaged, or for another kind of image, is ignored, and a note says so.
     """
     if profile is None:
         return (pixels, ()) if space != "CMYK" else (_from_plain_cmyk(pixels), (_PLAIN_CMYK,))
     try:
-        matrix_profile = _parse(profile, space)
-        if matrix_profile is None:
-            return _through_lcms(pixels, profile, space)
+        return from_profile(pixels, profile, space)
     except PhotoError as error:
         converted = _from_plain_cmyk(pixels) if space == "CMYK" else pixels
         return converted, (f"The colour profile was ignored: {error}.",)
+
+
+def from_profile(pixels: Pixels, profile: bytes, space: str) -> tuple[Pixels, tuple[str, ...]]:
+    """As `to_srgb`, from a profile that has to be of use: raises `PhotoError` where that ignores it.
+
+    Relative colorimetric; colours that sRGB does not have are clipped.
+    """
+    matrix_profile = _parse(profile, space)
+    if matrix_profile is None:
+        return _through_lcms(pixels, profile, space)
     if _is_srgb(matrix_profile):
         return pixels, ()
     return _convert(pixels, matrix_profile), (

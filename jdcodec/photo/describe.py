@@ -13,7 +13,7 @@ from typing import Literal
 from jdcodec.errors import PhotoError
 from jdcodec.photo.exif import Group, groups, iso
 from jdcodec.photo.tiff import MAKE, MODEL
-from jdcodec.photo.xmp import without_place
+from jdcodec.photo.xmp import tells_place
 
 _EXPOSURE_TIME, _F_NUMBER, _FOCAL_LENGTH, _LENS_MODEL = 33434, 33437, 37386, 42036
 _DATE_TIME_ORIGINAL, _DATE_TIME, _UTC_OFFSET = 36867, 306, 36881
@@ -37,11 +37,8 @@ class ShotWords:
 
 
 def describe(exif: bytes | None, xmp: bytes | None = None) -> ShotWords:
-    """Put an EXIF block into words; a damaged or missing one says nothing. xmp: looked at for the place.
-
-    A place in XMP is what `--strip gps` would take out; of a damaged packet that is all.
-    """
-    in_xmp = xmp is not None and without_place(xmp) != xmp
+    """Put an EXIF block into words; a damaged or missing one says nothing. xmp: looked at for the place."""
+    in_xmp = xmp is not None and tells_place(xmp)
     try:
         order, image, photo, gps = groups(exif or b"")
     except PhotoError:

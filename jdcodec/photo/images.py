@@ -258,7 +258,8 @@ def with_metadata(raster: Raster, image: Image.Image, block: Any, notes: tuple[s
 def _notes(data: bytes, image: Image.Image) -> tuple[str, ...]:
     """What is lost by taking one image at 8 bits. Further images in a JPEG are previews or gain maps."""
     notes = []
-    if image.format != "JPEG" and getattr(image, "is_animated", False):
+    # MPO is Pillow's name for a JPEG with further images.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
         notes.append("It holds several images; the first was read.")
     if image.format == "AVIF" and is_deep_avif(data):
         notes.append("Its samples have more than 8 bits; they were read at 8.")

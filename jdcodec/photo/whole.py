@@ -3,6 +3,11 @@
 First at the container, before anything is decoded; then at the pixels, of which a file with a sound container
 may hold only some: both decoders fill the rest with black or gray. No pixels are decoded twice for that. Each
 function raises `PhotoError` where the file is cut short, or damaged in a way that shows.
+
+Three things do not show in a JPEG, and pass. The bytes of its last few blocks of 8 × 8 pixels may be missing,
+since libjpeg reads ahead. A progressive one with an end-of-image marker may have been cut at the end of any
+scan behind the first of each component: there are whole files that end there. An arithmetic one with that
+marker may have been cut anywhere behind its last restart: encoders leave out zeros at the end of its data.
 """
 
 from __future__ import annotations
@@ -25,13 +30,13 @@ if TYPE_CHECKING:
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _RESTART_INTERVAL, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xDD, 0x01
+_HUFFMAN_TABLES = 0xC4
 _WITHOUT_LENGTH = {_START_OF_IMAGE, _TEMPORARY}
 # Start of frame: C0 to CF but for tables (C4, CC) and a reserved one (C8). ITU-T T.81, table B.1.
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_PROGRESSIVE_FRAMES = {0xC2, 0xC6, 0xCA, 0xCE}
+_SEQUENTIAL_FRAMES = {0xC0, 0xC1}
 _LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF}
 _ARITHMETIC_FRAMES = {0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
-_ALL_COEFFICIENTS = (1 << 64) - 1
 
 # A literal FF of a scan: between scans libjpeg skips it, in one it is a code that no table has.
 _FILLING = b"\xff\x00"
@@ -54,7 +59,7 @@ _INFLATE_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class JpegScans:
-    """Where the end-of-image marker of a JPEG lies, and whether its scans are coded arithmetically."""
+    """Where the scans of a JPEG end, and whether they are coded arithmetically."""
 
     end: int
     arithmetic: bool
@@ -104,17 +109,24 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         position = end + 4
 
 
+def _image_data(data: bytes) -> Iterator[bytes]:
+    """The compressed pixels of a PNG, in pieces of at most `_INFLATE_BYTES`."""
+    for kind, start, end in _png_chunks(data):
+        if kind == b"IDAT":
+            for at in range(start, end, _INFLATE_BYTES):
+                yield data[at : min(end, at + _INFLATE_BYTES)]
+
+
 def _inflated_size(data: bytes, enough: int) -> int:
     """Bytes that the image data of a PNG inflates to; counting stops at `enough`."""
     inflater = zlib.decompressobj()
     found = 0
     try:
-        for kind, start, end in _png_chunks(data):
-            for at in range(start, end if kind == b"IDAT" else start, _INFLATE_BYTES):
-                rest = data[at : min(end, at + _INFLATE_BYTES)]
-                while rest and found < enough:
-                    found += len(inflater.decompress(rest, 16 * _INFLATE_BYTES))
-                    rest = inflater.unconsumed_tail
+        for rest in _image_data(data):
+            # Past the end of its stream an inflater copies all that it is handed, again and again.
+            while rest and found < enough and not inflater.eof:
+                found += len(inflater.decompress(rest, 16 * _INFLATE_BYTES))
+                rest = inflater.unconsumed_tail
         return found + (len(inflater.flush()) if found < enough else 0)
     except zlib.error:
         raise PhotoError("is damaged: its image data cannot be inflated") from None
@@ -123,19 +135,18 @@ def _inflated_size(data: bytes, enough: int) -> int:
 def require_whole_jpeg(data: bytes) -> JpegScans:
     """Segment after segment to the end-of-image marker, so that one inside a thumbnail does not count.
 
-    The scans must hold every coefficient of every component to its last bit, and the last one its restarts.
+    There must be a scan of every component, one after the last Huffman tables, and in the last one all of its
+    restarts. The marker itself may be missing from a sequential Huffman image, which libjpeg decodes without.
     """
     position, interval = 2, 0
-    frame, last_scan = _Frame(), (0, 0)
+    frame, last_scan, tables_wait = _Frame(), (0, 0), False
     while (found := _MARKER.search(data, position)) is not None:
         marker = data[found.end() - 1]
         position = found.end()
         if marker == _END_OF_IMAGE:
-            start, restarts = last_scan
-            if any(frame.missing.values()):
+            if frame.missing or tables_wait:
                 raise PhotoError("is cut short: scans of the JPEG are missing")
-            if restarts and sum(1 for _ in _RESTART.finditer(data, start, position)) < restarts:
-                raise PhotoError("is cut short: the image data of the JPEG ends early")
+            _require_restarts(data, *last_scan, position)
             return JpegScans(found.start(), frame.kind in _ARITHMETIC_FRAMES)
         if marker in _WITHOUT_LENGTH:
             continue
@@ -148,16 +159,27 @@ def require_whole_jpeg(data: bytes) -> JpegScans:
             elif marker == _RESTART_INTERVAL:
                 interval = segment[0] << 8 | segment[1]
             elif marker == _START_OF_SCAN:
-                last_scan = position, frame.take_scan(segment, interval)
+                last_scan, tables_wait = (position, frame.take_scan(segment, interval)), False
+            elif marker == _HUFFMAN_TABLES:
+                tables_wait = True
         except (LookupError, ValueError, ZeroDivisionError):
             raise PhotoError("is damaged: a segment of the JPEG is too short, or does not fit") from None
-    raise PhotoError("is cut short: the JPEG has no end-of-image marker")
+    if frame.missing or frame.kind not in _SEQUENTIAL_FRAMES:
+        raise PhotoError("is cut short: the JPEG has no end-of-image marker")
+    _require_restarts(data, *last_scan, len(data))
+    return JpegScans(len(data), arithmetic=False)
+
+
+def _require_restarts(data: bytes, start: int, count: int, end: int) -> None:
+    """That a scan between these bytes has `count` restart markers."""
+    if count and sum(1 for _ in _RESTART.finditer(data, start, end)) < count:
+        raise PhotoError("is cut short: the image data of the JPEG ends early")
 
 
 class _Frame:
-    """The components of a JPEG image, and what its scans have not brought yet. ITU-T T.81, annex A and B.2.
+    """The components of a JPEG image. ITU-T T.81, annex A and B.2.
 
-    missing: component → bits of the coefficients that no scan has brought to their last bit.
+    missing: those of which there was no scan yet.
     """
 
     def __init__(self, kind: int = 0, segment: bytes = bytes(6)) -> None:
@@ -166,18 +188,15 @@ class _Frame:
         self._height, self._width = struct.unpack_from(">HH", segment.ljust(5, b"\0"), 1)
         specified = [segment[at : at + 3] for at in range(6, 6 + 3 * segment[5], 3)]
         self._sampling = {part[0]: (part[1] >> 4, part[1] & 15) for part in specified}
-        self.missing = dict.fromkeys(self._sampling, _ALL_COEFFICIENTS)
+        self.missing = set(self._sampling)
 
     def take_scan(self, segment: bytes, interval: int) -> int:
         """Note what a scan brings; gives the restarts in it. segment: its header; interval: MCUs, or 0."""
         count = segment[0]
         components = segment[1 : 2 * count : 2]
-        first, last, bits_left = segment[2 * count + 1], segment[2 * count + 2], segment[2 * count + 3] & 15
-        brought = _ALL_COEFFICIENTS
-        if self.kind in _PROGRESSIVE_FRAMES:
-            brought = 0 if bits_left else (1 << (last + 1)) - (1 << min(first, last + 1))
-        for component in components:
-            self.missing[component] &= ~brought
+        if len(segment) < 2 * count + 4 or not self._sampling.keys() >= {*components}:
+            raise ValueError
+        self.missing -= {*components}
         return -(-self._units(components) // interval) - 1 if interval else 0
 
     def _units(self, components: bytes) -> int:

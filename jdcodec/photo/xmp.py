@@ -1,4 +1,4 @@
-"""The place in an XMP packet: what names it or gives its coordinates is cut out, every other byte stays.
+"""The place in an XMP packet: whether it is told, and how to cut it out so that every other byte stays.
 
 A property tells of the place by its name, whatever its prefix: the coordinates of EXIF, of DJI's drones and
 of WGS84 vocabularies; city, province, country and location of Photoshop, IPTC Core and Extension (structures
@@ -8,6 +8,7 @@ Addresses of persons (CreatorContactInfo, LicensorCity) and free text (titles, k
 
 from __future__ import annotations
 
+import codecs
 import re
 from xml.parsers import expat
 
@@ -26,6 +27,8 @@ _ATTRIBUTE = re.compile(rb"""\s+([^\s=<>"'/]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 _TAG_NAME = re.compile(rb"""<[^\s=<>"'/]+""")
 # Coordinates where no name of a property is, as in XML within a text.
 _HIDDEN = re.compile(rb"GPSL(?:atitude|ongitude)")
+# A name of a property, with its prefix.
+_NAME = re.compile(rb"(?<![\w.-])[\w.-]+:[\w.-]+")
 
 
 def without_place(packet: bytes) -> bytes | None:
@@ -34,31 +37,62 @@ def without_place(packet: bytes) -> bytes | None:
     That is so where it is no well-formed XML in UTF-8, or declares entities, which may hide anything.
     """
     try:
-        spans = _Finder(packet).spans
+        cleaned = _cut(packet, _Finder(packet).spans)
     except (expat.ExpatError, _UnsafeError):
         return None
+    return None if _HIDDEN.search(cleaned) else cleaned
+
+
+def tells_place(packet: bytes) -> bool:
+    """Whether a packet, in UTF-8 or UTF-16, tells of the place; comments do not count.
+
+    One that is damaged or declares entities does where the name of such a property is anywhere in its bytes.
+    """
+    text = _in_utf8(packet)
+    try:
+        finder = _Finder(text)
+    except (expat.ExpatError, _UnsafeError):
+        # The characters of UTF-16 and UTF-32 that names are made of hold zeros.
+        return any(_tells_place(name[0].decode()) for name in _NAME.finditer(packet.replace(b"\0", b"")))
+    return finder.tells_place or _HIDDEN.search(_cut(text, finder.spans)) is not None
+
+
+def _in_utf8(packet: bytes) -> bytes:
+    """A packet in UTF-16, which shows in its first two bytes, as UTF-8; any other as it is."""
+    if packet.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return packet.decode("utf-16", "replace").encode()
+    if packet.startswith((b"<\0", b"\0<")):
+        return packet.decode("utf-16-le" if packet[0] else "utf-16-be", "replace").encode()
+    return packet
+
+
+def _cut(packet: bytes, spans: list[tuple[int, int]]) -> bytes:
     kept, position = [], 0
     for start, end in spans:
         kept.append(packet[position:start])
         position = end
-    cleaned = b"".join((*kept, packet[position:]))
-    return None if _HIDDEN.search(cleaned) else cleaned
+    return b"".join((*kept, packet[position:]))
 
 
 class _UnsafeError(Exception):
-    """The packet has a document type, and so may declare entities."""
+    """The packet has a document type, and so may declare entities, or is not in UTF-8."""
 
 
 class _Finder:
     """Finds what is to be cut out of a packet. spans: start and end of each, rising, none within another.
 
-    Raises `ExpatError` where the packet is not well-formed, and `_UnsafeError`.
+    tells_place: whether some of that is more than comments. Raises `ExpatError` where the packet is not
+    well-formed, and `_UnsafeError`.
     """
 
     def __init__(self, packet: bytes) -> None:
         self.spans: list[tuple[int, int]] = []
+        self.tells_place = False
         # Files pad packets with zeros, which XML does not allow.
         self._packet = packet.rstrip(b"\0")
+        if self._packet.startswith(b"\0"):
+            # Expat would read it as UTF-16, whatever it is told.
+            raise _UnsafeError
         # How deep below an element that is cut out, 0 outside of one; start and end of its tag.
         self._depth, self._start, self._tag_end = 0, 0, 0
         self._parser = expat.ParserCreate("utf-8")
@@ -76,8 +110,10 @@ class _Finder:
         attributes, tag_end = self._tag(start)
         if _tells_place(name):
             self._depth, self._start, self._tag_end = 1, start, tag_end
-        else:
+            self.tells_place = True
+        elif attributes:
             self.spans += attributes
+            self.tells_place = True
 
     def _end(self, _: str) -> None:
         if self._depth == 1:

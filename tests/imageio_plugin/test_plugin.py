@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,45 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was(make_picture: PictureM
         with pytest.raises(OSError):
             iio.imwrite(path, pictures, **options)
         assert path.read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system has no limit on the size of files")
+def test_a_write_that_fails_leaves_the_file_as_it_was(make_picture: PictureMaker, tmp_path: Path) -> None:
+    import resource
+
+    path, picture = tmp_path / "a.jdc", make_picture(64, 64)
+    path.write_bytes(b"precious")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="no room left on the disk"):
+            iio.imwrite(path, picture)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b"precious" and list(tmp_path.iterdir()) == [path]
+
+
+def test_writing_over_a_file_replaces_it_and_keeps_its_permissions(
+    make_picture: PictureMaker, tmp_path: Path
+) -> None:
+    path, picture = tmp_path / "a.jdc", make_picture(16, 16)
+    path.write_bytes(b"old" * 9999)
+    path.chmod(0o600)
+    iio.imwrite(path, picture)
+    assert path.read_bytes() == jdcodec.encode(picture) and path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("target", ["photos.zip/a.jdc", "file"])
+def test_writing_to_what_is_no_path(make_picture: PictureMaker, tmp_path: Path, target: str) -> None:
+    picture = make_picture(16, 16)
+    if target == "file":
+        file = io.BytesIO()
+        iio.imwrite(file, picture, extension=".jdc")
+        assert file.getvalue() == jdcodec.encode(picture)
+        return
+    iio.imwrite(tmp_path / target, picture)
+    with zipfile.ZipFile(tmp_path / "photos.zip") as archive:
+        assert archive.read("a.jdc") == jdcodec.encode(picture)
 
 
 def test_other_formats_go_to_other_plugins(make_picture: PictureMaker, tmp_path: Path) -> None:

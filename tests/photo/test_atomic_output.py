@@ -172,6 +172,42 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="open files have no names here")
+def test_a_pipe_of_the_shell_is_written_to() -> None:
+    """/dev/fd/63 resolves to a name such as pipe:[4711], which is nowhere."""
+    reader, writer = os.pipe()
+    try:
+        with atomic_output(f"/dev/fd/{writer}") as file:
+            file.write(b"content")
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    try:
+        with (
+            pytest.raises(OutputError, match=rf"/dev/fd/{writer}: cannot be written: Broken pipe"),
+            atomic_output(f"/dev/fd/{writer}") as file,
+        ):
+            file.write(b"content")
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("force", [False, True])
+def test_a_named_pipe_behind_a_link_is_written_to_and_not_replaced(tmp_path: Path, force: bool) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with atomic_output(link, force=force) as file:
+            file.write(b"content")
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and names(tmp_path) == ["link", "pipe"]
+
+
 def test_other_errors_of_the_block_are_not_renamed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_output(tmp_path / "out.bin"):
         (tmp_path / "another file").read_bytes()

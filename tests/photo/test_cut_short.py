@@ -1,11 +1,15 @@
 """A file that was cut short is an error, wherever it was cut; bytes after its end are not.
 
-That holds, too, where something has put an end behind the part that is left.
+That holds, too, where something has put an end behind the part that is left. `jdcodec.photo.whole` says what
+does not show in a JPEG.
 """
 
 from __future__ import annotations
 
+import base64
 import io
+import itertools
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -14,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from jdcodec.errors import JdcError, PhotoError
 from jdcodec.photo import read_photo
@@ -52,7 +57,9 @@ WHOLE = {
 def test_cut_anywhere(kind: str) -> None:
     data = WHOLE[kind]()
     read_photo(data)
-    places = {*range(0, len(data), max(1, len(data) // 60)), *range(len(data) - 12, len(data))}
+    # Of a JPEG the last blocks may be missing.
+    end = len(data) - 40 if kind == "jpeg" else len(data)
+    places = {*range(0, end, max(1, end // 60)), *range(end - 12, end)}
     for length in sorted(places):
         with pytest.raises(PhotoError):
             read_photo(data[:length])
@@ -70,7 +77,7 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_the_jpeg() -> None:
     data = pillow_file(picture(), "JPEG", exif=b"Exif\0\0" + block)
     read_photo(data)
     with pytest.raises(PhotoError, match="cut short"):
-        read_photo(data[:-2])
+        read_photo(data[: data.rindex(b"\xff\xda")])
 
 
 def test_a_flipped_bit_in_the_pixels_of_a_png_is_found() -> None:
@@ -131,6 +138,16 @@ def half_flat(height: int, width: int) -> Any:
     return pixels
 
 
+def scans_of(data: bytes) -> list[bytes]:
+    """A progressive JPEG in pieces: what precedes its scans, and each scan with the tables before it."""
+    bounds, in_scan = [], True
+    for found in re.finditer(rb"\xff[\xc4\xda]", data):
+        if in_scan:
+            bounds.append(found.start())
+        in_scan = found[0] == b"\xff\xda"
+    return [data[begin:end] for begin, end in zip([0, *bounds], [*bounds, len(data) - 2])]
+
+
 @pytest.mark.parametrize("kind", JPEGS)
 @pytest.mark.parametrize("make", [picture, half_flat])
 def test_an_end_marker_does_not_make_up_for_half_a_jpeg(kind: str, make: Callable[..., Any]) -> None:
@@ -139,7 +156,12 @@ def test_an_end_marker_does_not_make_up_for_half_a_jpeg(kind: str, make: Callabl
     # Fill bytes before the end marker and bytes after it do no harm.
     for other in (data[:-2] + b"\xff\xff\xd9", data[:-2] + bytes(20) + data[-2:], data + data[:999]):
         np.testing.assert_array_equal(read_photo(other).pixels, whole.pixels)
-    for length in range(len(data) // 4, len(data) - 40, len(data) // 50):
+    # Of the last scan some bytes may be missing, and of a progressive image some last scans.
+    pieces = scans_of(data) if "progressive" in kind else [data]
+    ends = list(itertools.accumulate(map(len, pieces)))
+    for length in range(len(data) // 4, len(data), len(data) // 50):
+        if any(0 <= end - length < 40 for end in ends):
+            continue
         with pytest.raises(PhotoError):
             read_photo(data[:length] + b"\xff\xd9")
 
@@ -151,11 +173,81 @@ def test_whole_jpegs_of_odd_sizes(kind: str, height: int, width: int) -> None:
         assert read_photo(pillow_file(pixels, "JPEG", **JPEGS[kind])).pixels.shape == (height, width, 3)
 
 
+@pytest.mark.parametrize("kind", JPEGS)
+@pytest.mark.parametrize("make", [picture, half_flat])
+def test_a_jpeg_that_lacks_its_end_marker_alone(kind: str, make: Callable[..., Any]) -> None:
+    data = pillow_file(make(150, 203), "JPEG", **JPEGS[kind])
+    for cut in (data[:-1], data[:-2]):
+        if "progressive" in kind:
+            # More scans might have followed.
+            with pytest.raises(PhotoError, match="no end-of-image marker"):
+                read_photo(cut)
+        else:
+            np.testing.assert_array_equal(read_photo(cut).pixels, read_photo(data).pixels)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_only_the_last_blocks_of_a_jpeg_may_be_missing(kind: str) -> None:
+    data = pillow_file(picture(150, 203), "JPEG", **JPEGS[kind])
+    whole = read_photo(data).pixels
+    for missing in range(1, 60):
+        try:
+            found = read_photo(data[: -2 - missing] + b"\xff\xd9").pixels
+        except PhotoError as error:
+            assert "cut short" in str(error)
+        else:
+            assert np.count_nonzero(np.any(found != whole, axis=2)) <= 5 * 64
+
+
+# Those of Pillow: DC of all; AC of Y, Cr, Cb and Y; refinements of Y, DC of all, Cr, Cb and Y.
+@pytest.mark.parametrize("left_out", [{10}, {8, 9, 10}, {3, 4, 8, 9}, {2, 3, 4, 5, 6, 8, 9, 10}])
+def test_whole_jpegs_that_spare_scans(left_out: set[int]) -> None:
+    start, *scans = scans_of(pillow_file(picture(150, 203), "JPEG", progressive=True))
+    assert len(scans) == 10
+    data = start + b"".join(scan for n, scan in enumerate(scans, 1) if n not in left_out) + b"\xff\xd9"
+    np.testing.assert_array_equal(read_photo(data).pixels, np.asarray(Image.open(io.BytesIO(data))))
+    with pytest.raises(PhotoError, match="ends early"):
+        last = max({*range(1, 11)} - left_out)
+        read_photo(data[: -2 - len(scans[last - 1]) // 3] + b"\xff\xd9")
+
+
 def test_a_jpeg_that_lost_its_last_scans() -> None:
     data = pillow_file(picture(), "JPEG", progressive=True)
-    last = data.rindex(b"\xff\xda")
     with pytest.raises(PhotoError, match="scans of the JPEG are missing"):
-        read_photo(data[:last] + b"\xff\xd9")
+        # Tables without a scan for them.
+        read_photo(data[: data.rindex(b"\xff\xda")] + b"\xff\xd9")
+    start, *_ = scans_of(data)
+    with pytest.raises(PhotoError, match="scans of the JPEG are missing"):
+        read_photo(start + b"\xff\xd9")
+
+
+# 16 × 16 pixels, gray, by `cjpeg -arithmetic`, which Pillow does not write.
+_ARITHMETIC = base64.b64decode(
+    "/9j/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYU"
+    "GBIUFRT/yQALCAAQABABAREA/8wABgAQEAX/2gAIAQEAAD8A/wDnfXLoSDt1iu48DOVU8hPWfSbKI4lA/wCKWbTv"
+    "6o7QBuPLA+S3ds0KZwQ7SCghd0IgUhmKC3bfgbKR5XT/2Q=="
+)
+
+
+def test_an_arithmetic_jpeg_that_was_cut_has_no_end_marker_or_passes() -> None:
+    whole = read_photo(_ARITHMETIC).pixels
+    scan = _ARITHMETIC.index(b"\xff\xda")
+    for length in range(scan, len(_ARITHMETIC) - 1):
+        with pytest.raises(PhotoError, match=r"cut short|damaged"):
+            read_photo(_ARITHMETIC[:length])
+    with pytest.raises(PhotoError, match="scans of the JPEG are missing"):
+        read_photo(_ARITHMETIC[:scan] + b"\xff\xd9")
+    # What the docstring of `jdcodec.photo.whole` says does not show.
+    assert read_photo(_ARITHMETIC[: scan + 40] + b"\xff\xd9").pixels.shape == whole.shape
+
+
+def test_further_images_of_a_jpeg_are_no_news() -> None:
+    image = Image.fromarray(picture())
+    file = io.BytesIO()
+    image.save(file, "MPO", save_all=True, append_images=[image.resize((8, 8))])
+    assert Image.open(file).format == "MPO"
+    photo = read_photo(file.getvalue())
+    assert photo.pixels.shape == (24, 32, 3) and photo.notes == ()
 
 
 def test_a_jpeg_that_lost_its_last_restarts() -> None:
@@ -233,6 +325,15 @@ def test_how_much_of_a_png_is_there_is_told() -> None:
     rows = png_rows(picture())
     with pytest.raises(PhotoError, match="is cut short: 1164 of 2328 bytes of pixels are there"):
         read_photo(png_of(rows[: len(rows) // 2], 2, 8))
+
+
+@pytest.mark.timeout(10)
+def test_bytes_behind_the_pixels_of_a_png_take_no_time() -> None:
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 3, 0, 0, 0))
+    stream = zlib.compress(bytes(63 * 65))
+    data = header + _PALETTE + png_chunk(b"IDAT", stream + bytes(50_000_000)) + png_chunk(b"IEND", b"")
+    with pytest.raises(PhotoError, match="is cut short: 4095 of 4160 bytes of pixels are there"):
+        read_photo(b"\x89PNG\r\n\x1a\n" + data)
 
 
 TIFFS: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from jdcodec.errors import PhotoError
 from jdcodec.photo import exif
 from jdcodec.photo.describe import describe
 from jdcodec.photo.metadata import KINDS, MetadataBlocks, parse_kinds, strip, without_gps
-from jdcodec.photo.xmp import without_place
+from jdcodec.photo.xmp import tells_place, without_place
 
 from .samples import exif_block
 
@@ -141,6 +141,25 @@ def test_comments_go_with_the_place() -> None:
     assert without_place(with_comment) == described(b"", b"")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_what_is_left_out_besides_the_place_is_none(encoding: str) -> None:
+    def packet(text: str) -> bytes:
+        return f"<x>\u00e9<!-- edited: City -->{text}</x>".encode(encoding)
+
+    assert not describe(None, packet("<dc:title>photoshop:City</dc:title>")).has_place
+    assert not describe(None, packet("") + bytes(4)).has_place
+    for place in ("<photoshop:City>K\u00f6ln</photoshop:City>", "<a photoshop:City='x'/>", "GPSLatitude=5"):
+        assert describe(None, packet(place)).has_place
+
+
+@pytest.mark.parametrize(
+    "packet", [b"not XML: City", b"<x>\xff</x>", b"<x>&place;</x>", b"<x", b"\0<\0", b"<\0x"]
+)
+def test_damaged_xmp_that_names_no_place_tells_none(packet: bytes) -> None:
+    assert without_place(packet) is None
+    assert not describe(None, packet).has_place
+
+
 _ENTITY = b'<!DOCTYPE x [<!ENTITY c "photoshop:City">]>'
 
 
@@ -148,18 +167,17 @@ _ENTITY = b'<!DOCTYPE x [<!ENTITY c "photoshop:City">]>'
     "packet",
     [
         _XMP.decode().encode("utf-16-le"),
+        _XMP.decode().encode("utf-16-be"),
         _XMP.decode().encode("utf-16"),
         b'<?xml version="1.0" encoding="utf-16"?>' + _XMP.decode().encode("utf-16"),
         b'<a exif:GPSLatitude="5',
         b"<exif:GPSLatitude>" + b" " * 9999,
         _ENTITY + _XMP,
-        b"<x>&place;</x>",
+        _XMP.decode().encode("utf-32"),
         b"<x><![CDATA[exif:GPSLatitude=5]]></x>",
         b"<x>&lt;exif:GPSLongitude&gt;</x>",
         b"<x/><photoshop:City>Paris</photoshop:City>",
-        b"<x>\xff</x>",
-        b"<x>\0</x>",
-        b"not XML",
+        b"<x>\xff</x>" + _XMP,
     ],
 )
 def test_xmp_that_may_keep_a_place_goes_as_a_whole(packet: bytes) -> None:
@@ -177,6 +195,7 @@ def test_hostile_xmp_takes_linear_time() -> None:
         many = piece * (200_000 // len(piece))
         for packet in (many, b"<x>" + many + b"</x>", b"<x " + many + b"/>"):
             without_place(packet)
+            tells_place(packet)
     attributes = b"".join(b' a%d:City=""' % number for number in range(10_000))
     assert without_place(b"<x" + attributes + b"/>") == b"<x/>"
 

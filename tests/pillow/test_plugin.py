@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import functools
+import importlib
 import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,6 +186,29 @@ def test_other_formats_are_saved_as_ever(tmp_path: Path) -> None:
         image.save(tmp_path / "d.nonsense")
     with pytest.raises(ValueError, match="unknown file extension"):
         image.save(io.BytesIO())
+
+
+def test_the_module_may_be_imported_anew(
+    make_picture: PictureMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Image.Image.save
+
+    @functools.wraps(ours)
+    def wrapped_by_others(*arguments: Any, **options: Any) -> None:
+        ours(*arguments, **options)
+
+    image = Image.fromarray(make_picture(16, 16))
+    for save in (ours, wrapped_by_others):
+        monkeypatch.setattr(Image.Image, "save", save)
+        for _ in range(2):
+            importlib.reload(jdcodec.pillow)
+        assert Image.Image.save is save
+        image.save(tmp_path / "a.jdc")
+        image.save(tmp_path / "a.png")
+        assert [Image.open(path).format for path in sorted(tmp_path.iterdir())] == ["JDC", "PNG"]
+        with pytest.raises(OSError, match="denoise"):
+            image.save(tmp_path / "a.jdc", denoise=7)
+        assert Image.open(tmp_path / "a.jdc").size == (16, 16)
 
 
 def test_the_import_is_light() -> None:
