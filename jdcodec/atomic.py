@@ -57,13 +57,14 @@ def atomic_output(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO
     Raises `OutputError` where the file exists, cannot be created, or the disk is full.
     """
     check_output(path, force=force)
-    # The file that a symbolic link names is replaced, as open() would, and not the link.
-    target = Path(path).resolve()
-    if target.exists() and not target.is_file():
-        with _explained(target), target.open("wb") as device, _disk_full_explained(target):
+    given = Path(path)
+    if given.exists() and not given.is_file():
+        # By the name given: a pipe of the shell, such as /dev/fd/63, resolves to a name that is not there.
+        with _explained(given), given.open("wb") as device, _disk_full_explained(given):
             yield device
         return
-
+    # The file that a symbolic link names is replaced, as open() would, and not the link.
+    target = given.resolve()
     temporary = target.with_name(f".jdc-{secrets.token_hex(8)}.tmp")
     file: BinaryIO | None = None
     try:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Any, NoReturn
 
 import typer
@@ -88,7 +86,7 @@ def _root(
 
 def main() -> None:
     """Run the command line. Exit status 0: done; 1: the input or the data; 2: usage; 130: interrupted."""
-    signal.signal(signal.SIGTERM, _end)
+    common.end_cleanly_on_sigterm()
     streams.replace_closed_streams()
     _print_any_name()
     try:
@@ -129,8 +127,3 @@ def _leave(status: int) -> NoReturn:
     except OSError:
         status = status or 1
     os._exit(status)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """Leave on SIGTERM through the usual clean-up, so that no temporary file stays."""
-    sys.exit(128 + number)

@@ -20,7 +20,7 @@ from typing import Any
 
 import typer
 
-from jdcodec.cli.streams import STANDARD, standard_output
+from jdcodec.cli.streams import STANDARD, output_name, standard_output
 from jdcodec.errors import JdcError, OutputError, PhotoError
 
 #: Which extra of the package brings a library that commands import when they need it.
@@ -176,6 +176,7 @@ def plan_jobs(
     have outputs of their own.
     """
     unreadable: list[Job] = []
+    output = output_name(output)
     sources = _sources(inputs, endings, recursive, unreadable)
     many = len(sources) > 1 or any(entry != STANDARD and Path(entry).is_dir() for entry in inputs)
     if not many:
@@ -192,7 +193,11 @@ def _sources(
 ) -> list[tuple[str | Path, Path]]:
     """As `_expand`, but each file once."""
     found = _expand(inputs, endings, recursive, unreadable)
-    return list({Path(source).absolute(): (source, place) for source, place in found}.values())
+    once = {
+        STANDARD if source == STANDARD else Path(source).absolute(): (source, place)
+        for source, place in found
+    }
+    return list(once.values())
 
 
 def _expand(
@@ -210,7 +215,8 @@ def _expand(
                 raise PhotoError(f"{entry}: no file with a known ending in this folder{more}")
             yield from ((file, file.relative_to(path)) for file in files)
         else:
-            yield path, Path(path.name)
+            # As given: "./-" is the file of that name, which the path "-" would no longer say.
+            yield entry, Path(path.name)
 
 
 def _files(folder: Path, recursive: bool, unreadable: list[Job]) -> list[Path]:
@@ -272,6 +278,15 @@ def kinds_to_strip(text: str | None) -> frozenset[str]:
         return parse_kinds(text) if text is not None else frozenset()
     except PhotoError as error:
         raise typer.BadParameter(str(error), param_hint="--strip") from error
+
+
+def end_cleanly_on_sigterm() -> None:
+    """Let SIGTERM end this process through the usual clean-up, so that no temporary file stays."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def keep_freed_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -182,7 +183,7 @@ def _check_form(writing: _Writing, target: str) -> None:
 
     from jdcodec.photo import encode_image
 
-    with named("standard output" if target == STANDARD else target):
+    with _named_output(target):
         pixel = np.zeros((1, 1, 3), np.uint8)
         encode_image(pixel, format=writing.format, bit_depth=writing.bit_depth, quality=writing.quality)
     if writing.quality is not None and writing.format not in _LOSSY:
@@ -191,10 +192,14 @@ def _check_form(writing: _Writing, target: str) -> None:
         )
 
 
+def _named_output(target: str) -> AbstractContextManager[None]:
+    return named("standard output" if target == STANDARD else target)
+
+
 def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]:
     """Decode one file; returns what there is to say about it."""
-    from jdcodec.atomic import check_output
-    from jdcodec.photo import encode_image, write_photo
+    from jdcodec.atomic import atomic_output, check_output
+    from jdcodec.photo import encode_image
     from jdcodec.photo.metadata import MetadataBlocks, strip
     from jdcodec.photo.shrink import shrink
 
@@ -206,26 +211,27 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
     seconds = time.perf_counter() - started
     kept = picture.metadata
     metadata = strip(MetadataBlocks(kept.exif, kept.xmp, kept.icc), writing.stripped)
-    details: dict[str, Any] = {
-        "bit_depth": writing.bit_depth,
-        "quality": writing.quality,
-        "exif": metadata.exif,
-        "xmp": metadata.xmp,
-        "icc": metadata.icc,
-    }
+    with _named_output(job.target):
+        data = encode_image(
+            pixels,
+            format=writing.format,
+            bit_depth=writing.bit_depth,
+            quality=writing.quality,
+            exif=metadata.exif,
+            xmp=metadata.xmp,
+            icc=metadata.icc,
+        )
     if job.target == STANDARD:
-        data = encode_image(pixels, format=writing.format, **details)
         write_standard_output(data)
-        size = len(data)
     else:
-        write_photo(job.target, pixels, format=writing.format, force=writing.force, **details)
-        size = Path(job.target).stat().st_size
+        with atomic_output(job.target, force=writing.force) as file:
+            file.write(data)
     figures = {
         "input": job.source,
         "output": job.target,
         "width": pixels.shape[1],
         "height": pixels.shape[0],
-        "bytes": size,
+        "bytes": len(data),
         "seconds": round(seconds, 3),
     }
     return figures | ({"damage": picture.damage} if picture.damage else {})

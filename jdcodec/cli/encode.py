@@ -217,22 +217,19 @@ def _goal(
     quality: float | None, target_size: str | None, target_bpp: float | None, max_size: str | None
 ) -> SizeGoal | None:
     """The wanted size; raises BadParameter where it is none, or more than one thing is wanted."""
-    from jdcodec.codec.target import SizeGoal, parse_size
+    from jdcodec.codec.target import size_goal
     from jdcodec.errors import JdcError
 
-    if sum(wanted is not None for wanted in (target_size, target_bpp, max_size)) > 1:
-        raise typer.BadParameter("choose one of --target-size, --target-bpp and --max-size")
-    if quality is not None and (target_size is not None or target_bpp is not None):
-        raise typer.BadParameter("a target size finds its quality by itself; leave out --quality")
-    option = "--max-size" if max_size is not None else "--target-size"
+    sizes = {"target_size": target_size, "target_bpp": target_bpp, "max_size": max_size}
     try:
-        if target_bpp is not None:
-            option = "--target-bpp"
-            return SizeGoal(target_bpp, per_pixel=True)
-        size = max_size if max_size is not None else target_size
-        return SizeGoal(parse_size(size), never_above=max_size is not None) if size is not None else None
+        return size_goal(quality, target_size, target_bpp, max_size, word=_option)
     except JdcError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
+        given = [_option(name) for name, value in sizes.items() if value is not None]
+        raise typer.BadParameter(str(error), param_hint=given) from error
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _strength(text: str) -> float | Literal["auto"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from jdcodec.cli import common
+from jdcodec.cli import common, options
 from jdcodec.cli.common import Job
 from jdcodec.cli.running import json_failure_of_file, run_jobs
 from jdcodec.cli.streams import named, opened, source_name
@@ -19,8 +19,8 @@ def info(
     files: list[str] = typer.Argument(
         ..., metavar="FILE...", help=".jdc files, folders of them, or - for standard input."
     ),
-    recursive: bool = typer.Option(False, "-r", "--recursive", help="Read folders below folders too."),
-    as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each file."),
+    recursive: options.Recursive = False,
+    as_json: options.Json = False,
 ) -> None:
     """Show size, quality, model and metadata of .jdc files.
 
@@ -33,9 +33,9 @@ def info(
 
     def finish(job: Job, facts: dict[str, Any]) -> None:
         if as_json:
-            common.say_json(facts)
+            common.say_json({"file": job.source} | facts)
         else:
-            for name, value in facts.items():
+            for name, value in ({"file": source_name(job.source)} | facts).items():
                 # What the photo says nothing about is left out.
                 if value != "" and value is not None:
                     common.say(f"{_LABELS.get(name, name.replace('_', ' ')):>14}  {_words(value)}")
@@ -48,10 +48,9 @@ def info(
 def _facts(source: str) -> dict[str, Any]:
     from jdcodec.codec.info import read_info
 
-    name = source_name(source)
-    with opened(source) as file, named(name):
+    with opened(source) as file, named(source_name(source)):
         known = read_info(file)
-    facts = {"file": name} | {field.name: getattr(known, field.name) for field in fields(known)}
+    facts = {field.name: getattr(known, field.name) for field in fields(known)}
     metadata = facts.pop("metadata")
     facts["grain"] = _grain(metadata.grain)
     for kind in ("exif", "xmp", "icc", "grain"):

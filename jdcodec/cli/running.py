@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def json_failure(job: Job, failure: str) -> None:
 
 def json_failure_of_file(job: Job, failure: str) -> None:
     """The line of --json for a file that there is nothing to say about."""
-    common.say_json({"file": source_name(job.source), "error": failure})
+    common.say_json({"file": job.source, "error": failure})
 
 
 def _alone(job: Job, work: Callable[[Job], Any], fail: Fail | None) -> Any:
@@ -167,8 +168,11 @@ def _counted(result: Any, job: Job, finish: Finish | None) -> Done | None:
 
 
 def is_up_to_date(job: Job) -> bool:
-    """Whether the output is there and not older than its input."""
+    """Whether the output is a file that is there and not older than its input."""
+    if STANDARD in (job.source, job.target):
+        return False
     try:
-        return Path(job.target).stat().st_mtime_ns >= Path(job.source).stat().st_mtime_ns
+        output = Path(job.target).stat()
+        return stat.S_ISREG(output.st_mode) and output.st_mtime_ns >= Path(job.source).stat().st_mtime_ns
     except OSError:
         return False

@@ -18,10 +18,18 @@ from jdcodec.errors import JdcError, OutputError, PhotoError
 
 STANDARD = "-"
 
+# By these names, too, no terminal is to get a picture, and no picture the lines that are said beside it.
+_NAMES_OF_STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
 
 def source_name(source: str) -> str:
     """What an input is called in messages."""
     return "standard input" if source == STANDARD else source
+
+
+def output_name(output: str | None) -> str | None:
+    """An output as it was given, but `-` for every name of standard output."""
+    return STANDARD if output in _NAMES_OF_STANDARD_OUTPUT else output
 
 
 @contextmanager

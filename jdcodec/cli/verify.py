@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from jdcodec.cli import common
+from jdcodec.cli import common, options
 from jdcodec.cli.common import Job
 from jdcodec.cli.running import json_failure_of_file, run_jobs
 from jdcodec.cli.streams import named, read_input, source_name
@@ -28,8 +28,8 @@ def verify(
         metavar="FILE",
         help="Weights file to look in before the shipped ones, for --symbols.",
     ),
-    recursive: bool = typer.Option(False, "-r", "--recursive", help="Read folders below folders too."),
-    as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each file."),
+    recursive: options.Recursive = False,
+    as_json: options.Json = False,
     quiet: bool = typer.Option(False, "--quiet", help="Print damaged files only."),
 ) -> None:
     """Check the checksums of .jdc files: fast, without decoding them.
@@ -47,7 +47,7 @@ def verify(
         name = source_name(job.source)
         if as_json:
             facts = {
-                "file": name,
+                "file": job.source,
                 "intact": verdict.intact,
                 "tiles": verdict.tile_count,
                 "lost": verdict.lost,

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from jdcodec.cli import common, options
-from jdcodec.cli.streams import STANDARD, named, photo_file, read_input, source_name, write_standard_output
+from jdcodec.cli.streams import (
+    STANDARD,
+    named,
+    output_name,
+    photo_file,
+    read_input,
+    source_name,
+    write_standard_output,
+)
 
 if TYPE_CHECKING:
     from jdcodec.codec.decoder import DecodeSettings
@@ -48,6 +56,7 @@ def view(
     sources = [picture] if other is None else [picture, other]
     if sources == [STANDARD, STANDARD]:
         raise typer.BadParameter("standard input holds one picture, not two")
+    output = output_name(output)
     wants_browser = output is None if open_it is None else open_it
     if output is None and not wants_browser:
         raise typer.BadParameter("--no-open needs a page to write: name it with -o")

@@ -12,10 +12,8 @@ import itertools
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from types import FrameType
 from typing import Any
 
 from jdcodec.cli import common
@@ -119,17 +117,13 @@ def _serve(connection: Connection, work: Callable[[Job], Any], threads: int, deb
     """The life of a worker: jobs in, outcomes out, until the other end is closed or gone."""
     # Ctrl-C reaches all processes of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end)
+    common.end_cleanly_on_sigterm()
     os.environ["OMP_NUM_THREADS"] = str(threads)
     common.debug = debug
     common.keep_freed_memory()
     with contextlib.suppress(EOFError, OSError):
         while True:
             connection.send(attempt(connection.recv(), work))
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 @contextlib.contextmanager

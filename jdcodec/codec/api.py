@@ -25,7 +25,7 @@ from jdcodec.codec.encoder import DEFAULT_EFFORT, EncodeSettings, encode_photo
 from jdcodec.codec.info import Info, read_info
 from jdcodec.codec.picture import Picture, Reading, read_picture
 from jdcodec.codec.region import Region, View
-from jdcodec.codec.target import SizeGoal, parse_size
+from jdcodec.codec.target import size_goal
 from jdcodec.codec.verify import Verdict, verify_symbols
 from jdcodec.codec.verify import verify as verify_sections
 from jdcodec.errors import JdcError, PhotoError
@@ -85,7 +85,12 @@ def encode(
     Raises jdcodec.JdcError with one line that says why: PhotoError (the image or its metadata), LimitError
     (too large; a size that cannot be had), ModelError (model, device, precision).
     """
-    goal = _goal(quality, target_size, target_bpp, max_size)
+    goal = size_goal(
+        quality,
+        _size("target_size", target_size),
+        None if target_bpp is None else _number("target_bpp", target_bpp),
+        _size("max_size", max_size),
+    )
     settings = EncodeSettings(
         EncodeSettings.quality if quality is None else _number("quality", quality),
         denoise if isinstance(denoise, str) else _number("denoise", denoise),
@@ -217,12 +222,13 @@ def _photo(image: NDArray[Any] | Image | Source, options: Any, icc: bytes | None
 
 def _converted(photo: Photo, icc: bytes) -> Photo:
     """A photo from an array whose values are those of a profile, in sRGB; raises PhotoError."""
-    from jdcodec.photo.colour import to_srgb
+    from jdcodec.photo.colour import from_profile
 
     values = photo.pixels[..., :1] if photo.is_gray else photo.pixels
-    pixels, notes = to_srgb(values, icc, "GRAY" if photo.is_gray else "RGB")
-    if notes and pixels is values:
-        raise PhotoError(f"icc: {notes[0]}")
+    try:
+        pixels, _ = from_profile(values, icc, "GRAY" if photo.is_gray else "RGB")
+    except PhotoError as error:
+        raise PhotoError(f"icc: the colour profile cannot be used: {error}") from error
     return replace(photo, pixels=np.repeat(pixels, 3, axis=2) if photo.is_gray else pixels)
 
 
@@ -239,26 +245,9 @@ def _with_metadata(photo: Photo, exif: bytes | None, xmp: bytes | None) -> Photo
     return photo if xmp is None else replace(photo, xmp=upright_xmp(_bytes("xmp", xmp)))
 
 
-def _goal(
-    quality: float | None,
-    target_size: float | str | None,
-    target_bpp: float | None,
-    max_size: float | str | None,
-) -> SizeGoal | None:
-    """The wanted size, None for none; raises JdcError where it is no size, or more than one is wanted."""
-    if sum(wanted is not None for wanted in (target_size, target_bpp, max_size)) > 1:
-        raise JdcError("choose one of target_size, target_bpp and max_size")
-    if quality is not None and (target_size is not None or target_bpp is not None):
-        raise JdcError("a target size finds its quality by itself; leave out quality")
-    if target_bpp is not None:
-        return SizeGoal(_number("target_bpp", target_bpp), per_pixel=True)
-    if target_size is not None:
-        return SizeGoal(_size("target_size", target_size))
-    return SizeGoal(_size("max_size", max_size), never_above=True) if max_size is not None else None
-
-
-def _size(name: str, value: float | str) -> float:
-    return parse_size(value) if isinstance(value, str) else _number(name, value)
+def _size(name: str, value: object) -> float | str | None:
+    """A size as a number, text or None; raises JdcError. Text and ranges are checked where it is used."""
+    return value if value is None or isinstance(value, str) else _number(name, value)
 
 
 def _region(region: Sequence[int] | None) -> Region | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +69,32 @@ def parse_size(text: str) -> float:
         raise JdcError(f"{text!r} is no size: write it as 300kB, 1.5MB, 2MiB or a number of bytes")
     factor: int = (1024 if found[3] else 1000) ** _POWERS[found[2].lower()]
     return float(found[1]) * factor
+
+
+def size_goal(
+    quality: float | None,
+    target_size: float | str | None,
+    target_bpp: float | None,
+    max_size: float | str | None,
+    *,
+    word: Callable[[str], str] = str,
+) -> SizeGoal | None:
+    """What these options want, None where they want no size. Sizes are bytes, or text for `parse_size`.
+
+    word: what the caller calls an option of this name. Raises JdcError for what is no size, for more than one
+    of them, and for a quality beside a target.
+    """
+    if sum(wanted is not None for wanted in (target_size, target_bpp, max_size)) > 1:
+        raise JdcError(f"choose one of {word('target_size')}, {word('target_bpp')} and {word('max_size')}")
+    if quality is not None and (target_size is not None or target_bpp is not None):
+        raise JdcError(f"a target size finds its quality by itself; leave out {word('quality')}")
+    if target_bpp is not None:
+        return SizeGoal(target_bpp, per_pixel=True)
+    size = target_size if max_size is None else max_size
+    if size is None:
+        return None
+    amount = parse_size(size) if isinstance(size, str) else size
+    return SizeGoal(amount, never_above=max_size is not None)
 
 
 class Coder(Protocol):

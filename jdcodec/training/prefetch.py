@@ -82,6 +82,7 @@ def share_cores(
     many as it leaves, at most 4. On CUDA there is one, which only launches work, while the batches it is
     ahead by take memory. Elsewhere, and where no core is left, the step makes its own batches.
     """
+    # Not `usable_cores`: OMP_NUM_THREADS, which torchrun sets to 1, limits the step of one process, no maker.
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = max(1, available // processes)
     if device.type != "cpu":

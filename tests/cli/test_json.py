@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from conftest import PictureMaker
 from PIL import Image
+from typer.testing import CliRunner
+
+from jdcodec.cli import app
 
 from .command import jdc
 
@@ -85,6 +88,26 @@ def test_a_file_that_is_none_has_a_line(folder: Path, command: str) -> None:
     assert wrong == {"file": str(folder / "wrong.jdc"), "error": wrong["error"]}
     assert wrong["error"].startswith(f"{folder}/wrong.jdc: not a .jdc file")
     assert missing["error"].startswith(f"{folder}/missing.jdc: No such file")
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "encode", "decode"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_standard_input_is_a_dash(folder: Path, command: str, fails: bool) -> None:
+    """To programs; messages call it by its name."""
+    given = "good.png" if command == "encode" else "right.jdc"
+    data = b"rubbish" if fails else (folder / given).read_bytes()
+    writes = ["-o", str(folder / "out"), "--model", str(MODEL)] if command in ("encode", "decode") else []
+    result = CliRunner().invoke(app, [command, "-", "--json", *writes], input=data)
+    assert result.exit_code == fails
+    (record,) = records(result.stdout)
+    assert record["input" if writes else "file"] == "-" and ("error" in record) == fails
+    assert not fails or record["error"].startswith("standard input: ")
+
+
+def test_words_call_it_by_its_name() -> None:
+    data = CODED.read_bytes()
+    assert CliRunner().invoke(app, ["info", "-"], input=data).stdout.split("\n")[0].endswith("standard input")
+    assert CliRunner().invoke(app, ["verify", "-"], input=data).stdout.startswith("standard input: intact")
 
 
 def test_a_damaged_file_has_one_line_of_its_own_kind(folder: Path) -> None:

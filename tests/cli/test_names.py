@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from conftest import PictureMaker
 from PIL import Image
+from typer.testing import CliRunner
 
+from jdcodec.cli import app
 from jdcodec.cli.common import refuse_own_input
 from jdcodec.cli.streams import named
 from jdcodec.errors import DamagedError, FormatError, JdcError, OutputError
@@ -25,6 +28,14 @@ def photo(tmp_path: Path, make_picture: PictureMaker) -> Path:
     path = tmp_path / "photo.png"
     Image.fromarray(make_picture(32, 48)).save(path)
     return path
+
+
+@pytest.fixture
+def folder_with_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a .jdc file named `-`; standard input is empty."""
+    monkeypatch.chdir(tmp_path)
+    Path("./-").write_bytes(CODED.read_bytes())
+    return tmp_path
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -171,3 +182,35 @@ def test_the_kind_of_an_error_stays() -> None:
         raise DamagedError("b")
     with pytest.raises(FormatError, match=r"^a: a: b$"), named("a"), named("a"):
         raise FormatError("b")
+
+
+@pytest.mark.usefixtures("folder_with_dash")
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_a_file_named_as_standard_input_is(command: str) -> None:
+    result = jdc(command, "./-", "--json")
+    assert result.exit_code == 0, result.exception
+    assert json.loads(result.stdout)["file"] == "./-"
+
+
+@pytest.mark.usefixtures("folder_with_dash")
+def test_beside_standard_input_it_is_another_one() -> None:
+    result = CliRunner().invoke(app, ["verify", "-", "./-"], input=b"rubbish")
+    assert result.exit_code == 1 and result.stdout == "./-: intact, 12 tiles\n"
+    assert "jdc: standard input: not a .jdc file" in result.stderr and "1 of 2 files failed" in result.stderr
+
+
+def test_it_is_decoded_and_written_too(folder_with_dash: Path) -> None:
+    assert jdc("decode", "./-", "--model", MODEL).exit_code == 0
+    assert jdc("encode", "./-.png", "-o", "./-", "--force", "--model", MODEL).exit_code == 0
+    assert contents(folder_with_dash).keys() == {"-", "-.png"}
+    assert Path("./-").read_bytes() != CODED.read_bytes() and jdc("verify", "./-").exit_code == 0
+    assert "is the input itself" in str(jdc("decode", "./-", "-o", "./-", "--model", MODEL).exception)
+
+
+@pytest.mark.usefixtures("folder_with_dash")
+def test_and_encoded(make_picture: PictureMaker) -> None:
+    Image.fromarray(make_picture(32, 48)).save("./-", "png")
+    result = jdc("encode", "./-", "--json", "--model", MODEL)
+    assert result.exit_code == 0, result.exception
+    record = json.loads(result.stdout)
+    assert (record["input"], record["output"], record["width"]) == ("./-", "-.jdc", 48)

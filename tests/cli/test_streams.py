@@ -148,3 +148,45 @@ def test_the_shell_may_make_the_pipe(shell: Shell, command: str) -> None:
     output = f"-o - --model {MODEL}" if command == "view" else ""
     done = shell(f"jdc {command} <(cat tiles.jdc) {output} | grep -c 4f0596f0c43900fe38b4639dbe24c6c1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+
+
+SENTENCES = {
+    "encode photo.png": ": 48 × 32, ",
+    "decode tiles.jdc": ": 200 × 150, ",
+    "view tiles.jdc": " bytes\n",
+}
+
+
+@pytest.mark.parametrize("command", SENTENCES)
+def test_the_shell_may_make_the_pipe_of_an_output(shell: Shell, tmp_path: Path, command: str) -> None:
+    update = "" if command.startswith("view") else "--update"  # a pipe is always newer
+    assert shell(f"jdc {command} -o whole --model {MODEL}").returncode == 0
+    done = shell(f"jdc {command} -o >(cat > piped) --model {MODEL} {update} && wait $!")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("/dev/fd/") and SENTENCES[command] in done.stdout
+    assert (tmp_path / "piped").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["encode photo.png", "decode tiles.jdc"])
+def test_the_size_of_what_went_into_a_pipe_is_told(shell: Shell, tmp_path: Path, command: str) -> None:
+    assert shell(f"jdc {command} -o whole --model {MODEL}").returncode == 0
+    done = shell(f"jdc {command} -o >(cat > /dev/null) --json --model {MODEL}")
+    assert json.loads(done.stdout)["bytes"] == (tmp_path / "whole").stat().st_size
+
+
+@pytest.mark.parametrize(("name", "way"), [("/dev/stdout", "| cat > piped"), ("/dev/fd/1", "> piped")])
+@pytest.mark.parametrize("command", [*SENTENCES, "encode photo.png --json"])
+def test_standard_output_by_its_other_names(
+    shell: Shell, tmp_path: Path, command: str, name: str, way: str
+) -> None:
+    """The picture alone comes out there, and nothing that is said about it."""
+    assert shell(f"jdc {command} -o whole --model {MODEL}").returncode == 0
+    done = shell(f"jdc {command} -o {name} --model {MODEL} {way}")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "piped").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_a_reader_that_leaves_the_pipe_of_an_output(shell: Shell) -> None:
+    done = shell(f"jdc decode tiles.jdc -o >(head -c 9 > /dev/null) --model {MODEL}")
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("jdc: /dev/fd/") and "cannot be written: Broken pipe" in done.stderr
