@@ -28,6 +28,8 @@ TITLES = {
     "jxl": "JPEG XL, effort 7",
     "bpg": "BPG 4:4:4 (x265) †",
     "nlm+avif": "AVIF 4:4:4 after non-local means",
+    "stem+avif": "AVIF 4:4:4 after jdc's denoiser alone",
+    "jdc@0": "jdc without denoising",
 }
 SHORT = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "bpg": "BPG †"}
 
