@@ -7,12 +7,10 @@ import itertools
 import struct
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from jdcodec.atomic import atomic_output
 from jdcodec.errors import PhotoError
 from jdcodec.photo import exif as exif_block
 from jdcodec.photo.tiff import ORIENTATION, Tiff
@@ -50,39 +48,6 @@ class _Metadata:
     exif: bytes | None
     xmp: bytes | None
     icc: bytes | None
-
-
-def write_photo(
-    path: str | Path,
-    pixels: Pixels,
-    *,
-    format: str | None = None,
-    bit_depth: Literal[8, 16] | None = None,
-    quality: int | None = None,
-    exif: bytes | None = None,
-    xmp: bytes | None = None,
-    icc: bytes | None = None,
-    force: bool = False,
-) -> None:
-    """Write an image file, whole or not at all.
-
-    format: by default what the path's ending says. The rest is as in `encode_image`. Raises `PhotoError`
-    as that does, and `OutputError` where the file exists and `force` is not set, or cannot be written.
-    """
-    try:
-        data = encode_image(
-            pixels,
-            format=format or Path(path).suffix,
-            bit_depth=bit_depth,
-            quality=quality,
-            exif=exif,
-            xmp=xmp,
-            icc=icc,
-        )
-    except PhotoError as error:
-        raise PhotoError(f"{path}: {error}") from error
-    with atomic_output(path, force=force) as file:
-        file.write(data)
 
 
 def encode_image(
