@@ -148,7 +148,8 @@ def _facts() -> list[object]:
     return [*map(config.get, names), os.environ["OMP_NUM_THREADS"], os.environ["MALLOC_MMAP_THRESHOLD_"]]
 
 
-def test_a_local_cluster_leaves_the_cores_to_the_networks() -> None:
+def test_a_local_cluster_leaves_the_cores_to_the_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # or workers would have what the user wants
     from dask import config
 
     from jdcodec.cluster.job import JobSettings

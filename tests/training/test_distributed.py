@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import faulthandler
 import json
 import multiprocessing
 import os
@@ -33,6 +34,9 @@ from .samples import write_pairs
 
 Act = Callable[[int, pytest.MonkeyPatch], None]
 
+#: Seconds after which a process hangs; it says where ten seconds before that.
+_PATIENCE = 60
+
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,6 +53,9 @@ def work(rank: int, port: int, recipe: Recipe, options: RunOptions, act: Act | N
     """One of two processes, as torchrun would start it. What it ends with goes into the queue `said`."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    # A fork has none of the threads that OpenMP may have started before it, and would wait for them.
+    torch.set_num_threads(1)
+    faulthandler.dump_traceback_later(_PATIENCE - 10)
     patches = pytest.MonkeyPatch()
     if act is not None:
         act(rank, patches)
@@ -70,7 +77,7 @@ def two(recipe: Recipe, options: RunOptions, act: Act | None = None) -> tuple[di
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(_PATIENCE)
     hung = [worker for worker in workers if worker.is_alive()]
     for worker in hung:
         worker.kill()
