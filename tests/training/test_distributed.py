@@ -7,11 +7,13 @@ import faulthandler
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ from .samples import write_pairs
 Act = Callable[[int, pytest.MonkeyPatch], None]
 
 #: Seconds after which a process hangs; it says where ten seconds before that.
-_PATIENCE = 60
+_PATIENCE = 45
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,21 @@ def work(rank: int, port: int, recipe: Recipe, options: RunOptions, act: Act | N
 
 
 def two(recipe: Recipe, options: RunOptions, act: Act | None = None) -> tuple[dict[int, str], list[int]]:
-    """What the two processes end with, by rank, and their exit codes; fails where one hangs."""
+    """What the two processes end with, by rank, and their exit codes; fails where one hangs.
+
+    Of forks of a process that has had threads one in some dozens hangs, whatever it does: so they get a
+    second chance, and a warning tells of it.
+    """
+    found = _two(recipe, options, act)
+    if found is None:
+        warnings.warn("a forked process hung; trying once more", stacklevel=2)
+        shutil.rmtree(options.run, ignore_errors=True)
+        found = _two(recipe, options, act)
+    assert found is not None, "a process hung twice"
+    return found
+
+
+def _two(recipe: Recipe, options: RunOptions, act: Act | None) -> tuple[dict[int, str], list[int]] | None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -81,7 +97,8 @@ def two(recipe: Recipe, options: RunOptions, act: Act | None = None) -> tuple[di
     hung = [worker for worker in workers if worker.is_alive()]
     for worker in hung:
         worker.kill()
-    assert not hung
+    if hung:
+        return None
     ends = {}
     while not said.empty():
         rank, text = said.get()
