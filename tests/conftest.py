@@ -45,11 +45,6 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that fork come first: a fork of a process that has had threads may hang."""
-    items.sort(key=lambda item: item.path.name != "test_distributed.py")
-
-
 @pytest.fixture(scope="session")
 def make_picture() -> PictureMaker:
     """A function of (height, width, seed=0) that makes a picture, (height, width, 3) uint8."""

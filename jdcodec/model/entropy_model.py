@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Down, Modulation, Up, stack
-from .config import ModelConfig
+from .config import ROUNDING_STRENGTH, ModelConfig
 
 #: Standard deviations of the scale table: SCALE_MIN · SCALE_RATIO^index. At index 0 nothing is coded.
 SCALE_LEVELS = 64
@@ -29,6 +29,25 @@ _MIXTURE = 3
 def straight_through_round(x: Tensor) -> Tensor:
     """Round, with the gradient of the identity."""
     return x + (x.round() - x).detach()
+
+
+def rate_aware_round(value: Tensor, index: Tensor, worth: Tensor) -> Tensor:
+    """Symbols as the encoder rounds to them (`jdcodec.codec.rounding`), with the gradient of the identity.
+
+    value: (B, M, H, W); index: real-valued scale index; worth: bits that a squared error of one in `value` is
+    worth, (B, M, 1, 1). The bits of a symbol are those of the logistic that the tables start from.
+    """
+    with torch.no_grad():
+        # With a = 1 / (2 scale): ln P(0) − ln P(1) = a + L(a) − L(3a), ln P(1) − ln P(2) = 2a + L(a) − L(5a).
+        a = (math.pi / math.sqrt(12.0) / SCALE_MIN) * torch.exp(-LOG_SCALE_STEP * index.clamp_min(0.0))
+        factor = ROUNDING_STRENGTH / (2.0 * math.log(2.0)) / worth
+        common = F.logsigmoid(a)
+        first = ((a + common - F.logsigmoid(3 * a)) * factor).clamp_(0.0, 0.5)
+        further = ((2 * a + common - F.logsigmoid(5 * a)) * factor).clamp_(0.0, 0.5)
+        magnitude = value.abs()
+        whole = torch.floor(magnitude + 0.5 - torch.where(magnitude >= 1.5, further, first)).clamp_min_(0.0)
+        symbols = torch.copysign(whole * (index >= 0.5), value)
+    return value + (symbols - value).detach()
 
 
 class _Clamp(torch.autograd.Function):
@@ -174,7 +193,9 @@ class EntropyModel(nn.Module):
 
     def mean_of_others(self, features: Tensor, y_anchors: Tensor, t: Tensor) -> Tensor:
         """Means that hold off the anchors; y_anchors: decoded latents, zero off the anchors."""
-        context = self.context_mix(self.context_spread(y_anchors))
+        with torch.autocast(y_anchors.device.type, enabled=False):
+            context = self.context_spread(y_anchors.float())
+        context = self.context_mix(context)
         h = self.context_block(self.context_modulation(features + context, t))
         mean: Tensor = self.context_mean(h)
         return mean.float()

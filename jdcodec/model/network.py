@@ -17,9 +17,10 @@ from .entropy_model import (
     bounded,
     checkerboard,
     logistic_bits,
+    rate_aware_round,
     straight_through_round,
 )
-from .quality import QualityGain
+from .quality import QualityGain, squared_error_worth
 from .transforms import AnalysisTransform, SynthesisTransform
 
 
@@ -62,7 +63,7 @@ class JointCodec(nn.Module):
     def code(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Training pass of the codec alone: (decoded picture, latent bits, hyperlatent bits).
 
-        Rates see additive uniform noise, the decoder sees rounded latents.
+        Rates see additive uniform noise, the decoder sees latents rounded as the encoder rounds them.
         """
         y = self.analysis(x, t)
         log_gain = self.gain(t)
@@ -73,13 +74,14 @@ class JointCodec(nn.Module):
         z_hat = straight_through_round(z)
         index = self.entropy.scale(z_hat, log_gain, t)
         sigma = SCALE_MIN * torch.exp(LOG_SCALE_STEP * bounded(index, 0.0, SCALE_LEVELS - 1.0))
+        worth = squared_error_worth(gain.detach(), t)
 
         features = self.entropy.features(z_hat)
         anchors = checkerboard(y.shape[2], y.shape[3], y.device)
         mean = self.entropy.mean_of_anchors(features)
-        y_anchors = (mean + straight_through_round((y - mean) * gain) / gain) * anchors
+        y_anchors = (mean + rate_aware_round((y - mean) * gain, index, worth) / gain) * anchors
         mean = torch.where(anchors, mean, self.entropy.mean_of_others(features, y_anchors, t))
         residual = (y - mean) * gain
         latent_bits = logistic_bits(residual + torch.rand_like(residual) - 0.5, sigma)
-        y_hat = mean + straight_through_round(residual) / gain
+        y_hat = mean + rate_aware_round(residual, index, worth) / gain
         return self.synthesis(y_hat, t), latent_bits.sum((1, 2, 3)), hyper_bits.sum((1, 2, 3))

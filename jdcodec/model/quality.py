@@ -33,3 +33,13 @@ class QualityGain(nn.Module):
         t = t[:, None]
         curve = t + torch.tanh(self.bend) * t * (1.0 - t)
         return (self.offset + F.softplus(self.slope) * curve)[:, :, None, None]
+
+
+def squared_error_worth(gain: Tensor, t: Tensor) -> Tensor:
+    """Bits that a squared error of one symbol is worth, (B, M, 1, 1), for gains of that shape and t (B,).
+
+    The synthesis transform is taken to be as nearly orthonormal as the DCT that it starts from; MSE is the
+    mean over three colours, hence the 3.
+    """
+    weight = LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** t[:, None, None, None]
+    return weight * (255.0**2 / 3.0) * (LATENT_STEP / gain).square()

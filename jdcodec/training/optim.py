@@ -51,11 +51,12 @@ def _orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     """(N, rows, columns) to about U Vᵀ of each matrix's singular value decomposition."""
     x = matrices.to(torch.bfloat16)
     wide = x.shape[1] <= x.shape[2]
-    x = x if wide else x.mT
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(iterations):
-        gram = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    x = (x if wide else x.mT).contiguous()
+    x /= x.norm(dim=(1, 2), keepdim=True) + 1e-7
+    for _ in range(iterations):  # x becomes 3.4445 x − 4.7750 x xᵀ x + 2.0315 (x xᵀ)² x
+        gram = torch.bmm(x, x.mT)
+        gram = torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        x = torch.baddbmm(x, gram, x, beta=3.4445)
     orthogonal: Tensor = x if wide else x.mT
     return orthogonal
 
@@ -90,7 +91,7 @@ def build_optimizers(model: nn.Module, name: str, lr: float) -> list[torch.optim
             rest.append(parameter)
     groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}, {"params": linear, "lr": lr * LINEAR_RATE}]
     optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.Adam([group for group in groups if group["params"]], lr=lr, betas=(0.9, 0.98))
+        torch.optim.Adam([group for group in groups if group["params"]], lr=lr, betas=(0.9, 0.98), fused=True)
     ]
     if matrices:
         optimizers.append(Muon(matrices, lr=lr))

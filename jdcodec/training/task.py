@@ -156,7 +156,7 @@ class JointTask(Task):
         config, part, averaged = read_averaged(path)
         if config != self.network.config:
             raise TrainingError(f"{path}: holds a network of other sizes than {self.recipe.arch}")
-        if part != "all":
+        if part in ("stem", "codec"):  # else the denoiser is what the codec was trained behind
             wants_stem = part == "stem"
             averaged = {n: v for n, v in averaged.items() if n.startswith("denoiser.") == wants_stem}
         self.network.load_state_dict(averaged, strict=False)

@@ -7,14 +7,13 @@ import faulthandler
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import pytest
 import torch
 
 from jdcodec.errors import TrainingError
+from jdcodec.model.config import CONFIGS, ModelConfig
 from jdcodec.training import loop
 from jdcodec.training.batches import Batches, DataOptions, Order
 from jdcodec.training.checkpoint import read_checkpoint
@@ -34,10 +34,16 @@ from jdcodec.training.recipe import Phase, Recipe, load_recipe
 from .conftest import OptionsMaker, short_recipe
 from .samples import write_pairs
 
+#: What one of the two does differently: called with its rank before it trains.
 Act = Callable[[int, pytest.MonkeyPatch], None]
 
 #: Seconds after which a process hangs; it says where ten seconds before that.
-_PATIENCE = 45
+_PATIENCE = 60
+
+# Workers are forks of a process that has imported torch and never used it: a fork of one that has had threads
+# may wait for them for ever.
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(["torch", "jdcodec.training.loop"])
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +57,13 @@ def ignore(figures: dict[str, Any]) -> None:
     """Where the figures are not of interest."""
 
 
-def work(rank: int, port: int, recipe: Recipe, options: RunOptions, act: Act | None, said: Any) -> None:
+def work(
+    rank: int, port: int, config: ModelConfig, recipe: Recipe, options: RunOptions, act: Act | None, said: Any
+) -> None:
     """One of two processes, as torchrun would start it. What it ends with goes into the queue `said`."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    # A fork has none of the threads that OpenMP may have started before it, and would wait for them.
-    torch.set_num_threads(1)
+    CONFIGS["tiny"] = config
     faulthandler.dump_traceback_later(_PATIENCE - 10)
     patches = pytest.MonkeyPatch()
     if act is not None:
@@ -69,27 +76,13 @@ def work(rank: int, port: int, recipe: Recipe, options: RunOptions, act: Act | N
 
 
 def two(recipe: Recipe, options: RunOptions, act: Act | None = None) -> tuple[dict[int, str], list[int]]:
-    """What the two processes end with, by rank, and their exit codes; fails where one hangs.
-
-    Of forks of a process that has had threads one in some dozens hangs, whatever it does: so they get a
-    second chance, and a warning tells of it.
-    """
-    found = _two(recipe, options, act)
-    if found is None:
-        warnings.warn("a forked process hung; trying once more", stacklevel=2)
-        shutil.rmtree(options.run, ignore_errors=True)
-        found = _two(recipe, options, act)
-    assert found is not None, "a process hung twice"
-    return found
-
-
-def _two(recipe: Recipe, options: RunOptions, act: Act | None) -> tuple[dict[int, str], list[int]] | None:
+    """What the two processes end with, by rank, and their exit codes; fails where one hangs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    context = multiprocessing.get_context("fork")
-    said = context.SimpleQueue()
-    workers = [context.Process(target=work, args=(rank, port, recipe, options, act, said)) for rank in (0, 1)]
+    said = _server.SimpleQueue()
+    rest = (port, CONFIGS["tiny"], recipe, options, act, said)
+    workers = [_server.Process(target=work, args=(rank, *rest)) for rank in (0, 1)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -97,13 +90,50 @@ def _two(recipe: Recipe, options: RunOptions, act: Act | None) -> tuple[dict[int
     hung = [worker for worker in workers if worker.is_alive()]
     for worker in hung:
         worker.kill()
-    if hung:
-        return None
+    assert not hung, "a process hangs"
     ends = {}
     while not said.empty():
         rank, text = said.get()
         ends[rank] = text
     return ends, [worker.exitcode or 0 for worker in workers]
+
+
+def report_every_step(rank: int, patches: pytest.MonkeyPatch) -> None:
+    """A line of metrics for each step."""
+    patches.setattr(loop, "_REPORT_EVERY", 0.0)
+
+
+def tell_the_last_step(rank: int, patches: pytest.MonkeyPatch) -> None:
+    """End with the step that the budget ended at; the second process is the slower one."""
+    run = Trainer.run
+
+    def run_and_tell(self: Trainer, stop: Any) -> None:
+        if rank:
+            self._train_step = slowly(self._train_step)  # type: ignore[method-assign]
+        run(self, stop)
+        raise TrainingError(f"step {self.step}")
+
+    patches.setattr(Trainer, "run", run_and_tell)
+
+
+def slowly(step: Callable[[], Any]) -> Callable[[], Any]:
+    def wait_and_step() -> Any:
+        time.sleep(0.05)
+        return step()
+
+    return wait_and_step
+
+
+def die(rank: int, patches: pytest.MonkeyPatch, *, lost: int) -> None:
+    """Be killed at the fourth step, if it is this process that is to be lost."""
+    step = Trainer._train_step
+
+    def train_step(self: Trainer) -> Any:
+        if rank == lost and self.step == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(self)
+
+    patches.setattr(Trainer, "_train_step", train_step)
 
 
 def losses(options: RunOptions) -> list[float]:
@@ -113,8 +143,7 @@ def losses(options: RunOptions) -> list[float]:
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line of metrics for each step."""
-    monkeypatch.setattr(loop, "_REPORT_EVERY", 0.0)
+    report_every_step(0, monkeypatch)
 
 
 def test_together_they_draw_the_batch_of_one(pairs: Path, pictures: Path) -> None:
@@ -151,7 +180,7 @@ def test_two_learn_what_one_does(pairs: Path, make_options: OptionsMaker) -> Non
     one = make_options("one", steps=8, data=data)
     train(recipe, one, ignore)
     both = make_options("both", steps=8, data=data, data_workers=2)
-    ends, codes = two(recipe, both)
+    ends, codes = two(recipe, both, report_every_step)
     assert (ends, codes) == ({0: "done", 1: "done"}, [0, 0])
     assert losses(both) == pytest.approx(losses(one), abs=2e-3)
     whole, shared = (read_checkpoint(options.run / "checkpoint.safetensors")[2] for options in (one, both))
@@ -166,52 +195,24 @@ def test_two_learn_joint_coding_like_one(pairs: Path, make_options: OptionsMaker
     data = DataOptions(pairs=pairs)
     one, both = (make_options(name, steps=6, data=data) for name in ("one", "both"))
     train(recipe, one, ignore)
-    assert two(recipe, both)[0] == {0: "done", 1: "done"}
+    assert two(recipe, both, report_every_step)[0] == {0: "done", 1: "done"}
     alone, shared = (torch.tensor(losses(options)) for options in (one, both))
     assert float(shared[-4:].mean()) == pytest.approx(float(alone[-4:].mean()), rel=0.05)
     assert float(shared[-4:].mean()) < float(shared[:4].mean())
 
 
 def test_a_budget_of_minutes_ends_both_after_the_same_step(make_options: OptionsMaker) -> None:
-    def remember(rank: int, patches: pytest.MonkeyPatch) -> None:
-        run = Trainer.run
-
-        def run_and_tell(self: Trainer, stop: Any) -> None:
-            if rank:
-                self._train_step = slowly(self._train_step)  # type: ignore[method-assign]
-            run(self, stop)
-            raise TrainingError(f"step {self.step}")
-
-        patches.setattr(Trainer, "run", run_and_tell)
-
-    def slowly(step: Callable[[], Any]) -> Callable[[], Any]:
-        def wait_and_step() -> Any:
-            time.sleep(0.05)
-            return step()
-
-        return wait_and_step
-
     options = make_options(steps=None, minutes=1 / 60)
-    ends, _ = two(short_recipe(phases=(Phase(0.0, 64, 2),)), options, remember)
+    ends, _ = two(short_recipe(phases=(Phase(0.0, 64, 2),)), options, tell_the_last_step)
     assert ends[0] == ends[1]
     assert 1 <= read_checkpoint(options.run / "checkpoint.safetensors")[1]["step"] <= 20
 
 
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_killed_worker_ends_the_run_with_a_usable_checkpoint(lost: int, make_options: OptionsMaker) -> None:
-    def die(rank: int, patches: pytest.MonkeyPatch) -> None:
-        step = Trainer._train_step
-
-        def train_step(self: Trainer) -> Any:
-            if rank == lost and self.step == 3:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return step(self)
-
-        patches.setattr(Trainer, "_train_step", train_step)
-
     options = make_options(steps=8, save_every=0.0, data_workers=1)
     recipe = short_recipe(phases=(Phase(0.0, 64, 2),))
-    ends, codes = two(recipe, options, die)
+    ends, codes = two(recipe, options, partial(die, lost=lost))
     assert codes[lost] == -signal.SIGKILL
     assert "step 3: process" in ends[1 - lost] and "start again with --resume" in ends[1 - lost]
     checkpoint = options.run / "checkpoint.safetensors"
@@ -272,4 +273,6 @@ def test_torchrun_starts_the_command(pictures: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if "progress 1.0" in line]
-    assert len(losses(RunOptions(tmp_path / "run"))) == 1  # one process reported
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    steps = [figures["step"] for figures in map(json.loads, lines) if "loss" in figures]
+    assert steps and steps == sorted(set(steps))  # one process reported
