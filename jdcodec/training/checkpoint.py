@@ -155,5 +155,7 @@ def restore(
         if path not in parameters:
             raise TrainingError(f"{where}: made for another architecture: it has no {path}")
         parameter = parameters[path]
-        value = tensor if key == "step" else tensor.to(parameter.device)
-        owners[parameter].state[parameter][key] = value.clone()
+        value = tensor.to(parameter.device, copy=True)
+        if tensor.shape == parameter.shape:  # fused optimisers want the layout of the parameter
+            value = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+        owners[parameter].state[parameter][key] = value

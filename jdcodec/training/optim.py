@@ -76,7 +76,7 @@ def fill_state(optimizers: Iterable[torch.optim.Optimizer]) -> None:
                     state = optimizer.state[parameter]
                     state |= {name: torch.zeros_like(parameter) for name in names}
                     if not isinstance(optimizer, Muon):
-                        state["step"] = torch.tensor(0.0)
+                        state["step"] = torch.zeros((), device=parameter.device)
 
 
 def build_optimizers(model: nn.Module, name: str, lr: float) -> list[torch.optim.Optimizer]:

@@ -140,7 +140,7 @@ def test_start_from_takes_of_each_run_what_it_trained(make_options: OptionsMaker
     assert joint.step == 0
 
 
-@pytest.mark.parametrize("part", ["stem", "codec"])
+@pytest.mark.parametrize("part", ["stem", "codec", "codec-after-stem"])
 def test_a_part_trains_itself_alone(part: str, make_options: OptionsMaker) -> None:
     trainer = Trainer(short_recipe(part=part, warmup_steps=1), make_options(steps=3), ignore)
     before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
@@ -149,6 +149,16 @@ def test_a_part_trains_itself_alone(part: str, make_options: OptionsMaker) -> No
     moved = {name for name, tensor in before.items() if not torch.equal(after[name], tensor)}
     assert moved
     assert all(name.startswith("denoiser.") == (part == "stem") for name in moved)
+
+
+def test_a_codec_starts_from_the_denoiser_it_was_trained_behind(make_options: OptionsMaker) -> None:
+    stem = train(short_recipe(part="stem"), make_options("stem", steps=2), ignore)
+    behind = short_recipe(part="codec-after-stem", seed=2)
+    codec = train(behind, make_options("codec", steps=2, start_from=(stem,)), ignore)
+    joint = Trainer(short_recipe(seed=3), make_options("joint", start_from=(codec,)), ignore)
+    denoiser = section(read_checkpoint(stem)[2], "average")
+    for name, tensor in joint.model.denoiser.state_dict().items():
+        assert torch.equal(tensor, denoiser[f"denoiser.{name}"]), name
 
 
 def test_resume_from_what_is_no_checkpoint(
