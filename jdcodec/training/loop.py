@@ -18,6 +18,7 @@ from torch import Tensor
 
 from jdcodec.errors import TrainingError, first_line
 
+from .allocator import keep_freed_memory
 from .batches import Batch, Batches, DataOptions, Order, Sources
 from .checkpoint import open_checkpoint, restore, save_checkpoint
 from .compiling import compiler_failure, compiler_of
@@ -132,6 +133,8 @@ class Trainer:
         wanted = options.threads, options.data_workers
         threads, workers = share_cores(*wanted, self.device, team.local_size)
         torch.set_num_threads(threads)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.makers = Prefetch(self.data.draw, workers, self.device)
         torch.manual_seed(recipe.seed)
         self.task = build_task(recipe, self.device, compiler_of(options.compile))
