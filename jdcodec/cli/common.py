@@ -289,23 +289,6 @@ def end_cleanly_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-def keep_freed_memory() -> None:
-    """Let the C library reuse large blocks instead of returning each to the system.
-
-    Networks allocate and free blocks of many megabytes; getting fresh zeroed pages for each took a
-    tenth of the time of a 12-megapixel photo. Only glibc has this setting; elsewhere nothing happens.
-    """
-    import ctypes
-
-    m_trim_threshold, m_mmap_threshold = -1, -3
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return
-    mallopt(m_mmap_threshold, 1 << 30)
-    mallopt(m_trim_threshold, 1 << 30)
-
-
 def start_runtime_meanwhile(device: str) -> None:
     """Load what runs the networks on a processor in the background, while a photo is read from the disk.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import typer
 
+from jdcodec.allocator import keep_freed_memory
 from jdcodec.cli import common, options
 from jdcodec.cli.common import Job
 from jdcodec.cli.progress import Done
@@ -127,7 +128,7 @@ def decode(
         raise typer.BadParameter(str(error), param_hint="--region") from error
     stripped = common.kinds_to_strip(strip)
     suffix = f".{format.value}" if format is not None else ".png"
-    common.keep_freed_memory()
+    keep_freed_memory()
     jobs = common.plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
     if min(workers, len(jobs)) == 1:
         common.start_runtime_meanwhile(device)

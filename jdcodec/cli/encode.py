@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from jdcodec.allocator import keep_freed_memory
 from jdcodec.cli import common, options, scheduled
 from jdcodec.cli.common import Job
 from jdcodec.cli.progress import Done
@@ -165,7 +166,7 @@ def encode(
             quiet=quiet,
         )
         return
-    common.keep_freed_memory()
+    keep_freed_memory()
     jobs = common.plan_jobs(photos, output, suffix=".jdc", endings=common.PHOTO_ENDINGS, recursive=recursive)
     _check_names(jobs)
     if min(workers, len(jobs)) == 1:

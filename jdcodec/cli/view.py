@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from jdcodec.allocator import keep_freed_memory
 from jdcodec.cli import common, options
 from jdcodec.cli.streams import (
     STANDARD,
@@ -73,7 +74,7 @@ def view(
         for source in sources:
             common.refuse_own_input(source, output)
         check_output(output, force=force)
-    common.keep_freed_memory()
+    keep_freed_memory()
     settings = DecodeSettings(device=device, precision=precision, models=tuple(model or ()))
     subjects = [_subject(source, settings) for source in sources]
     page = view_page(subjects, lossless=lossless)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from jdcodec.allocator import keep_freed_memory
 from jdcodec.cli import common
 from jdcodec.cli.common import Job
 from jdcodec.cli.running import Outcome, attempt
@@ -120,7 +121,7 @@ def _serve(connection: Connection, work: Callable[[Job], Any], threads: int, deb
     common.end_cleanly_on_sigterm()
     os.environ["OMP_NUM_THREADS"] = str(threads)
     common.debug = debug
-    common.keep_freed_memory()
+    keep_freed_memory()
     with contextlib.suppress(EOFError, OSError):
         while True:
             connection.send(attempt(connection.recv(), work))

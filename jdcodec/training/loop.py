@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jdcodec.allocator import keep_freed_memory
 from jdcodec.errors import TrainingError, first_line
 
-from .allocator import keep_freed_memory
 from .batches import Batch, Batches, DataOptions, Order, Sources
 from .checkpoint import open_checkpoint, restore, save_checkpoint
 from .compiling import compiler_failure, compiler_of

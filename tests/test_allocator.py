@@ -1,4 +1,4 @@
-"""A training run keeps the memory that its steps free."""
+"""Freed memory is used again without going through the system."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 _COUNT_FAULTS = """
 import resource, sys
 import numpy as np
-from jdcodec.training.allocator import keep_freed_memory
+from jdcodec.allocator import keep_freed_memory
 
 assert sys.argv[1] == "default" or keep_freed_memory()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -23,7 +23,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
-def test_blocks_of_the_step_before_are_used_again() -> None:
+def test_freed_blocks_are_used_again() -> None:
     def faults(how: str) -> int:
         run = [sys.executable, "-c", _COUNT_FAULTS, how]
         return int(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
