@@ -2,23 +2,35 @@
 
     python docs/results/publish.py kodak=bench-kodak polyu=bench-polyu renoir=bench-renoir --anchors FILE
 
-Each folder is one that `jdc bench` wrote; its curves are copied beside this file. A table replaces what is
-between `<!-- results: NAME -->` and `<!-- /results: NAME -->`. The curve of BPG, whose encoder may not be at
-hand, is taken from the anchors.
+Each folder is one that `jdc bench` wrote; its curves and plots are put beside this file. Codecs that a folder
+lacks keep the curves they have there: new weights call for jdc alone to be measured again, on the same
+pictures. A table replaces what is between its markers, as `<!-- results: NAME-rivals -->`. The curve of BPG,
+whose encoder may not be at hand, is taken from the anchors.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import re
 import shutil
+import tempfile
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from jdcodec.bench.curves import Curve, bd_rate, rate_at
+from jdcodec.bench.document import CURVE_COLUMNS
+from jdcodec.bench.plots import write_plots
+from jdcodec.bench.results import write_csv
+from jdcodec.bench.summary import GroupSummary, MeanPoint
 
-ROOT = Path(__file__).resolve().parents[2]
+#: Curves of one group of pictures by codec, each a list of points.
+Curves = dict[str, list[dict[str, Any]]]
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 PAGES = (ROOT / "README.md", ROOT / "weights" / "fast.md", ROOT / "docs" / "benchmarks.md")
 
 TITLES = {
@@ -48,12 +60,13 @@ def main() -> None:
     for run in arguments.runs:
         name, _, folder = run.partition("=")
         results = json.loads((Path(folder) / "results.json").read_text("utf-8"))
-        curves = dict(results["groups"][0]["curves"])
+        groups = with_kept(results["groups"], HERE / f"{name}.csv")
+        write_curves(name, results["set"]["name"], groups)
+        curves = dict(groups[0]["curves"])
         bpg = measured.get(name, {}).get("curves", {}).get("bpg")
         if bpg:
             curves["bpg"] = [{"bpp": bpp, "psnr": psnr} for bpp, psnr in zip(bpg["bpp"], bpg["psnr"])]
         tables |= set_tables(name, curves, is_clean=results["set"]["kind"] == "clean")
-        copy_curves(name, Path(folder))
     for page in PAGES:
         page.write_text(filled(page.read_text("utf-8"), tables), "utf-8")
 
@@ -114,11 +127,48 @@ def curve_of(points: list[dict[str, Any]]) -> Curve:
     return Curve.of([point["bpp"] for point in points], [point["psnr"] for point in points])
 
 
-def copy_curves(name: str, folder: Path) -> None:
-    target = Path(__file__).parent
-    shutil.copyfile(folder / "curves.csv", target / f"{name}.csv")
-    for measure, label in (("psnr", "psnr"), ("ms_ssim_db", "ms-ssim")):
-        shutil.copyfile(folder / "plots" / f"{measure}-all.svg", target / f"{name}-{label}.svg")
+def with_kept(groups: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
+    """The groups of a run, with the curves of codecs that only the table at `path` has."""
+    kept: dict[str, Curves] = {}
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream):
+                point = {field.name: number(row[field.name]) for field in fields(MeanPoint)}
+                kept.setdefault(row["group"], {}).setdefault(row["codec"], []).append(point)
+    return [group | {"curves": kept.get(group["name"], {}) | group["curves"]} for group in groups]
+
+
+def number(cell: str) -> float | None:
+    """What a cell of a table of curves holds, such that it is written as it was."""
+    return int(cell) if cell.isdigit() else float(cell) if cell else None
+
+
+def write_curves(name: str, set_name: str, groups: list[dict[str, Any]]) -> None:
+    """NAME.csv, and plots of the first group, all pictures: NAME-psnr.svg and NAME-ms-ssim.svg."""
+    rows = (
+        {"group": group["name"], "codec": codec, **point}
+        for group in groups
+        for codec, points in group["curves"].items()
+        for point in points
+    )
+    write_csv(HERE / f"{name}.csv", rows, CURVE_COLUMNS)
+    whole = groups[0]
+    labels = {"psnr": "psnr", "ms_ssim_db": "ms-ssim"}
+    summary = GroupSummary(
+        name=whole["name"],
+        pictures=tuple(whole["pictures"]),
+        left_out={},
+        dropped={},
+        input=whole["input"],
+        curves={c: tuple(MeanPoint(**point) for point in points) for c, points in whole["curves"].items()},
+        bd_rate={measure: {} for measure in labels},
+        bd_quality={},
+        peaks={},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        write_plots(Path(folder), set_name, [summary], [])
+        for measure, label in labels.items():
+            shutil.copyfile(Path(folder) / f"{measure}-all.svg", HERE / f"{name}-{label}.svg")
 
 
 def filled(text: str, tables: dict[str, str]) -> str:

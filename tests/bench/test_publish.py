@@ -125,6 +125,24 @@ def test_curves_and_plots_are_copied(
     assert (folder / "clean.csv").read_bytes() == (runs["clean"] / "curves.csv").read_bytes()
 
 
+def test_rivals_that_were_not_run_again_stay(
+    publish: ModuleType, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(publish, monkeypatch, f"noisy={runs['noisy']}")
+    table, page = publish.ROOT / "docs" / "results" / "noisy.csv", publish.ROOT / "README.md"
+    old, text = table.read_text("utf-8"), page.read_text("utf-8")
+    wasteful = quantiser("jdc", waste=300)
+    settings = BenchSettings(folder=runs["noisy"].with_name("noisy-pictures"), out=tmp_path / "again")
+    bench(settings, Console(quiet=True), codecs=(wasteful,))
+    run(publish, monkeypatch, f"noisy={tmp_path / 'again'}")
+    new = table.read_text("utf-8")
+    kept = [[line for line in lines.splitlines() if ",jpeg," in line] for lines in (old, new)]
+    assert kept[0] == kept[1] != [] and old != new
+    peaks = [between(lines, "noisy-rivals") for lines in (text, page.read_text("utf-8"))]
+    assert all("| JPEG 4:2:0 |" in peak for peak in peaks) and peaks[0] != peaks[1]
+    assert "jpeg" in (table.parent / "noisy-psnr.svg").read_text("utf-8")
+
+
 def test_bpg_comes_from_the_anchors(
     publish: ModuleType, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
