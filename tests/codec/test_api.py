@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer.main
-from conftest import PictureMaker
 from numpy.typing import NDArray
-from PIL import Image
 from typer.testing import CliRunner
 
 import jdcodec
@@ -38,28 +36,10 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" exif:GPSLatitude="52,30.0N"/>'
 
 
 @pytest.fixture(scope="module")
-def picture(make_picture: PictureMaker) -> NDArray[np.uint8]:
-    return make_picture(200, 300)
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> str:
-    return str(tiny_model)
-
-
-@pytest.fixture(scope="module")
 def data(picture: NDArray[np.uint8], model: str) -> bytes:
     """A file of 2 × 3 tiles with metadata."""
     photo = replace(from_array(picture), exif=exif_block(), xmp=XMP)
     return encode_photo(photo, EncodeSettings(model=model, tile_size=TILE))
-
-
-@pytest.fixture
-def photo(picture: NDArray[np.uint8], tmp_path: Path) -> Path:
-    """A photo that is stored lying, to be turned."""
-    path = tmp_path / "photo.png"
-    Image.fromarray(picture).save(path, exif=exif_block(6))
-    return path
 
 
 # What there is

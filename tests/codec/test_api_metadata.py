@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PictureMaker
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,30 +25,12 @@ def exif_block(orientation: int) -> bytes:
     return block.tobytes()
 
 
-@pytest.fixture(scope="module")
-def picture(make_picture: PictureMaker) -> NDArray[np.uint8]:
-    return make_picture(200, 300)
-
-
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> str:
-    return str(tiny_model)
-
-
-@pytest.fixture
-def photo(picture: NDArray[np.uint8], tmp_path: Path) -> Path:
-    """A photo that was taken with the camera held upright: stored lying, to be turned."""
-    path = tmp_path / "photo.png"
-    Image.fromarray(picture).save(path, exif=exif_block(6))
-    return path
-
-
 def test_metadata_of_a_photo_come_through(photo: Path, model: str) -> None:
     metadata = jdcodec.read(jdcodec.encode(photo, model=model), model=model).metadata
     assert metadata == jdcodec.info(jdcodec.encode(photo, model=model)).metadata
     block = Image.Exif()
     block.load(metadata.exif)
-    assert (block[272], block[274]) == ("Maker One", 1)
+    assert (block[272], block[274]) == ("Model 1", 1)
 
 
 def test_metadata_given_for_an_array(picture: NDArray[np.uint8], model: str) -> None:
@@ -67,7 +48,7 @@ def test_metadata_given_for_an_array(picture: NDArray[np.uint8], model: str) -> 
 
 def test_metadata_given_for_a_photo_take_the_place_of_its_own(photo: Path, model: str) -> None:
     facts = jdcodec.info(jdcodec.encode(photo, xmp=XMP, model=model))
-    assert (facts.height, facts.camera) == (300, "Maker One")
+    assert (facts.height, facts.camera) == (300, "Maker Model 1")
     other = Image.Exif()
     other[271], other[272] = "Other", "Two"
     facts = jdcodec.info(jdcodec.encode(photo, exif=other.tobytes(), model=model))
