@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.tables import LEVELS
-from jdcodec.model.config import LATENT_STEP, ROUNDING_STRENGTH, quality_to_t, t_to_lambda
+from jdcodec.model.config import LATENT_STEP, quality_to_t, t_to_lambda
+
+#: Share of the theoretical shift that is used. With a network trained with 0.8, the rate at equal PSNR on
+#: held-out photographs was least at 0.8 for clean ones (1.0: 0.3 % more, 1.3: 1.2 %) and for noise like that
+#: of training. For noise that the denoiser knows less well it was 1.4 % less at 1.0 and 2.1 % less at 1.3,
+#: most at high qualities: stronger rounding leaves out what the denoiser left in. 1.3 is more careful.
+DEFAULT_STRENGTH = 1.3
 
 
 @lru_cache(maxsize=32)
@@ -30,7 +36,7 @@ def _step_bits(tables: EntropyTables) -> NDArray[np.float32]:
 
 
 def rounding_shifts(
-    tables: EntropyTables, gain: NDArray[np.float32], quality: float, strength: float = ROUNDING_STRENGTH
+    tables: EntropyTables, gain: NDArray[np.float32], quality: float, strength: float = DEFAULT_STRENGTH
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(bits of the first and of further steps by level, (2, LEVELS); factor by channel, (M,)).
 

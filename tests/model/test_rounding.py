@@ -9,7 +9,7 @@ from conftest import NetworkMaker
 
 from jdcodec.codec.rounding import rounding_shifts
 from jdcodec.inference.interface import LARGEST_SHIFT
-from jdcodec.model.config import quality_to_t
+from jdcodec.model.config import ROUNDING_STRENGTH, quality_to_t
 from jdcodec.model.entropy_model import rate_aware_round
 from jdcodec.model.quality import squared_error_worth
 from jdcodec.training.export import _start_tables
@@ -42,7 +42,7 @@ def test_thresholds_are_those_of_the_encoder(quality: float, make_network: Netwo
     tables = _start_tables(network)
     t = torch.tensor([quality_to_t(quality)])
     gain = network.gain(t).exp().detach()
-    by_level, by_channel = rounding_shifts(tables, gain.flatten().numpy(), quality)
+    by_level, by_channel = rounding_shifts(tables, gain.flatten().numpy(), quality, ROUNDING_STRENGTH)
     worth = squared_error_worth(gain, t)
     value = torch.linspace(0, 3, 3001)[None, None, :, None].expand(1, gain.shape[1], -1, 1)
     for level in (10, 16, 24, 40):  # below, tables give rare symbols more than the logistic does
