@@ -9,15 +9,19 @@ import sys
 import pytest
 
 _COUNT_FAULTS = """
-import resource, sys
-import numpy as np
+import ctypes, resource, sys
 from jdcodec.allocator import keep_freed_memory
 
 assert sys.argv[1] == "default" or keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+size = 40 << 20  # beyond what glibc keeps of itself
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
-    blocks = [np.ones(1 << 20, np.uint8) for _ in range(40)]
-    del blocks
+    block = libc.malloc(size)
+    ctypes.memset(block, 1, size)
+    libc.free(block)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
