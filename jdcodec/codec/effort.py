@@ -44,9 +44,9 @@ _FORGIVEN = 0.9
 
 @dataclass(frozen=True)
 class Aim:
-    """What there is to code, (H, W, 3) uint8 or uint16, and the mean square of the noise removed for it.
+    """What there is to code, (H, W, 3) uint8 or uint16, and the noise removed for it.
 
-    The noise is in terms of pixels in [0, 1].
+    picture: see `find_target`. noise: mean square of pixels in [0, 1] (`NoisePower`).
     """
 
     picture: NDArray[Any]
@@ -65,7 +65,7 @@ def refine(
 ) -> Symbols:
     """Symbols of a lower cost than those given, bits + lambda · 255² · squared error, after so many passes.
 
-    y: (M, h, w), the latents that `symbols` were rounded from, left as they are. aim: see `find_aim`. Ends
+    y: (M, h, w), the latents that `symbols` were rounded from, left as they are. Ends
     before `passes` where one does not pay; the symbols given are returned where none does.
     """
     tables, matrix = weights.tables, _back_projection(weights.network)
@@ -74,7 +74,9 @@ def refine(
     aimed, best, least = y.copy(), symbols, np.inf
     for number in range(passes + 1):
         if number:
-            symbols = latents_to_symbols(aimed, inference, tables, quality_step=header.quality_code)
+            symbols = latents_to_symbols(
+                aimed, inference, tables, quality_step=header.quality_code, noise=aim.noise
+            )
         y_hat = symbols_to_latents(symbols, inference)
         picture = latents_to_picture(y_hat, inference, size, wanted.dtype.type, gray=header.gray)
         lost = _mean_square(wanted, picture)
@@ -87,13 +89,13 @@ def refine(
     return best
 
 
-def find_aim(pixels: NDArray[Any], inference: Inference, strength: float) -> Aim:
+def find_target(pixels: NDArray[Any], inference: Inference, strength: float) -> NDArray[Any]:
     """What there is to code of pixels (H, W, 3), in their type: less the share `strength` of their noise.
 
     It takes as much memory as the photo, and to find it again for each pass would take longer than the pass.
     """
     if not strength:
-        return Aim(pixels, 0.0)
+        return pixels
     clean, largest = np.empty_like(pixels), np.iinfo(pixels.dtype).max
     height, width = (-(-side // HYPER_STRIDE) * HYPER_STRIDE for side in pixels.shape[:2])
     for window in cover(
@@ -107,7 +109,7 @@ def find_aim(pixels: NDArray[Any], inference: Inference, strength: float) -> Aim
         found = inference.denoise(whole, strength)[:, *window.inner()].transpose(1, 2, 0)
         found = found[: target.shape[0], : target.shape[1]].astype(np.float32)
         target[:] = np.rint(found.clip(0, 1) * largest)
-    return Aim(clean, _mean_square(pixels, clean))
+    return clean
 
 
 def _back_projection(network: Mapping[str, NDArray[Any]]) -> Floats:

@@ -6,11 +6,13 @@ import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jdcodec.codec.grain_meter import GrainMeter
+from jdcodec.codec.noise import NoisePower, auto_strength
 from jdcodec.codec.target import SizeGoal, code_to_size
 from jdcodec.codec.weights import Weights, find_model
 from jdcodec.container import Header, Limits, Metadata, Tile, TileRect, Writer, parse
@@ -24,7 +26,7 @@ from jdcodec.threads import in_order
 if TYPE_CHECKING:
     from jdcodec.codec.effort import Aim
     from jdcodec.codec.symbols import Symbols
-    from jdcodec.inference.interface import Floats, Inference
+    from jdcodec.inference.interface import Denoised, Floats, Inference
     from jdcodec.photo import Photo
 
 
@@ -128,6 +130,7 @@ class _PhotoCoder:
         self._settings = settings
         self._weights = find_model(settings.model)
         self._latents: Floats | None = None
+        self._noise = 0.0
         self._grain: bytes | None = None
         self._aim: Aim | None = None
         self.header = Header.from_settings(
@@ -149,12 +152,20 @@ class _PhotoCoder:
         inference = self._inference(header.quality)
         prepare_encoding(self._photo.pixels, inference, header.denoise)
         # What is removed does not depend on the quality: it is measured once.
-        meter = GrainMeter(header.width * header.height) if header.denoise > 0 and not self.runs else None
+        measured = header.denoise > 0 and not self.runs
+        meter, power = GrainMeter(header.width * header.height), NoisePower()
+
+        def measure(noisy: NDArray[Any], clean: Denoised) -> None:
+            meter.add(noisy, clean)
+            power.add(noisy, clean)
+
         self._latents = picture_to_latents(
-            self._photo.pixels, inference, strength=header.denoise, observe=meter.add if meter else None
+            self._photo.pixels, inference, strength=header.denoise, observe=measure if measured else None
         )
-        grain = meter.result() if meter else None
-        self._grain = pack_grain(grain) if grain else self._grain
+        if measured:
+            grain = meter.result()
+            self._grain = pack_grain(grain) if grain else None
+            self._noise = power.result()
         self.runs += 1
 
     def code(self, step: int) -> bytes:
@@ -164,7 +175,9 @@ class _PhotoCoder:
         assert self._latents is not None
         photo, weights, header = self._photo, self._weights, replace(self.header, quality_code=step)
         inference = self._inference(header.quality)
-        symbols = latents_to_symbols(self._latents, inference, weights.tables, quality_step=step)
+        symbols = latents_to_symbols(
+            self._latents, inference, weights.tables, quality_step=step, noise=self._noise
+        )
         if self._settings.effort > DEFAULT_EFFORT:
             symbols = self._refined(symbols, header, inference)
         buffer = io.BytesIO()
@@ -177,19 +190,17 @@ class _PhotoCoder:
 
     def _refined(self, symbols: Symbols, header: Header, inference: Inference) -> Symbols:
         """Better symbols for the latents of the last `analyse`."""
-        from jdcodec.codec.effort import find_aim, refine
+        from jdcodec.codec.effort import Aim, find_target, refine
 
         assert self._latents is not None
         if self._aim is None:
-            self._aim = find_aim(self._photo.pixels, inference, header.denoise)
+            self._aim = Aim(find_target(self._photo.pixels, inference, header.denoise), self._noise)
         passes = self._settings.effort - DEFAULT_EFFORT
         return refine(symbols, self._latents, self._aim, inference, self._weights, header, passes=passes)
 
     def _strength(self) -> float:
         if not isinstance(self._settings.denoise, str):
             return self._settings.denoise
-        from jdcodec.codec.noise import auto_strength
-
         return auto_strength(self._photo.pixels, self._inference(self._settings.quality))
 
     def _inference(self, quality: float) -> Inference:

@@ -1,10 +1,12 @@
-"""How noisy a photo is, by the network's own word: what its denoiser would take out of flat places.
+"""How noisy a photo is, by the network's own word: what its denoiser takes out.
 
-`--denoise auto` rests on it: a photo without visible noise is coded as it is.
+`--denoise auto` rests on what it would take out of flat places: a photo without visible noise is coded as it
+is. How latents are rounded rests on what was taken out of the whole photo.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,31 @@ _FLAT_SHARE, _QUANTILE = 0.1, 0.75
 
 # Mean brightness of blocks that count: nearly black and nearly white ones have lost their noise.
 _DARKEST, _BRIGHTEST = 0.03, 0.97
+
+
+#: Of each window every so many rows tell how much noise was removed from it.
+_ROWS_APART = 8
+
+
+class NoisePower:
+    """Mean square of what was removed from a picture, pixels in [0, 1], from its windows.
+
+    `add` may be called from several threads; the result does not depend on the order of windows.
+    """
+
+    def __init__(self) -> None:
+        self._windows: list[tuple[float, int]] = []
+
+    def add(self, noisy: NDArray[Any], clean: NDArray[np.float16]) -> None:
+        """A window's pixels (h, w, 3) uint8 or uint16 and what the denoiser made of them, in [0, 1]."""
+        rows = noisy[::_ROWS_APART].astype(np.float32)
+        removed = rows / np.float32(np.iinfo(noisy.dtype).max) - clean[::_ROWS_APART]
+        self._windows.append((float(np.vdot(removed, removed)), removed.size))
+
+    def result(self) -> float:
+        """The mean so far; 0 before the first window."""
+        power, count = (math.fsum(column) for column in zip(*self._windows)) if self._windows else (0.0, 1)
+        return power / count
 
 
 def auto_strength(pixels: NDArray[Any], inference: Inference) -> float:

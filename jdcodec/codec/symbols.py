@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.rounding import rounding_shifts
+from jdcodec.codec.rounding import rounding_shifts, rounding_strength
 from jdcodec.codec.windows import Window, cover, relay
 from jdcodec.container import TileRect
 from jdcodec.entropy import EntropyTables
@@ -133,16 +133,22 @@ def latents_to_symbols(
     tables: EntropyTables,
     *,
     quality_step: int,
+    noise: float = 0.0,
     window_pixels: int = WINDOW_PIXELS,
 ) -> Symbols:
-    """Latents (M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work."""
+    """Latents (M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work.
+
+    noise: mean square of what was removed from the picture, pixels in [0, 1] (`NoisePower`).
+    """
     sites = y.shape[1], y.shape[2]
     symbols = Symbols.empty(tables, sites[0] * LATENT_STRIDE, sites[1] * LATENT_STRIDE)
     for window in _hyper_windows(sites, window_pixels):
         z = inference.rounded_hyperlatents(y[:, *window.outer], HYPER_LIMIT)
         symbols.z[:, *_coarser(window.core)] = z[:, *_coarser(window.inner())]
 
-    rounding = Rounding(*rounding_shifts(tables, inference.gain, 1.0 + quality_step / QUALITY_STEPS))
+    strength = rounding_strength(inference.gain, noise)
+    quality = 1.0 + quality_step / QUALITY_STEPS
+    rounding = Rounding(*rounding_shifts(tables, inference.gain, quality, strength))
     for window in _mean_windows(sites, window_pixels):
         z = symbols.z[:, *_coarser(window.outer)]
         levels = tables.scale_indices(z, quality_step)

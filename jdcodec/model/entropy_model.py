@@ -31,11 +31,12 @@ def straight_through_round(x: Tensor) -> Tensor:
     return x + (x.round() - x).detach()
 
 
-def rate_aware_round(value: Tensor, index: Tensor, worth: Tensor) -> Tensor:
-    """Symbols as the encoder rounds to them (`jdcodec.codec.rounding`), with the gradient of the identity.
+def rounding_shifts(index: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
+    """By how much the encoder (`jdcodec.codec.rounding`) moves magnitudes towards zero before rounding them.
 
-    value: (B, M, H, W); index: real-valued scale index; worth: bits that a squared error of one in `value` is
-    worth, (B, M, 1, 1). The bits of a symbol are those of the logistic that the tables start from.
+    index: real-valued scale index (B, M, H, W); worth: bits that a squared error of one symbol is worth,
+    (B, M, 1, 1). The bits of a symbol are those of the logistic that the tables start from. Returns the
+    shifts of magnitudes below 1.5 and of those above; both are infinite where nothing is coded.
     """
     with torch.no_grad():
         # With a = 1 / (2 scale): ln P(0) − ln P(1) = a + L(a) − L(3a), ln P(1) − ln P(2) = 2a + L(a) − L(5a).
@@ -44,9 +45,17 @@ def rate_aware_round(value: Tensor, index: Tensor, worth: Tensor) -> Tensor:
         common = F.logsigmoid(a)
         first = ((a + common - F.logsigmoid(3 * a)) * factor).clamp_(0.0, 0.5)
         further = ((2 * a + common - F.logsigmoid(5 * a)) * factor).clamp_(0.0, 0.5)
+        uncoded = index < 0.5
+        return first.masked_fill_(uncoded, math.inf), further.masked_fill_(uncoded, math.inf)
+
+
+def rate_aware_round(value: Tensor, shifts: tuple[Tensor, Tensor]) -> Tensor:
+    """(B, M, H, W) rounded to symbols with `rounding_shifts`, with the gradient of the identity."""
+    with torch.no_grad():
+        first, further = shifts
         magnitude = value.abs()
-        whole = torch.floor(magnitude + 0.5 - torch.where(magnitude >= 1.5, further, first)).clamp_min_(0.0)
-        symbols = torch.copysign(whole * (index >= 0.5), value)
+        shift = torch.where(magnitude >= 1.5, further, first)
+        symbols = torch.copysign((magnitude + 0.5 - shift).floor_().clamp_min_(0.0), value)
     return value + (symbols - value).detach()
 
 

@@ -18,6 +18,7 @@ from .entropy_model import (
     checkerboard,
     logistic_bits,
     rate_aware_round,
+    rounding_shifts,
     straight_through_round,
 )
 from .quality import QualityGain, squared_error_worth
@@ -56,7 +57,7 @@ class JointCodec(nn.Module):
 
         x: (B, 3, H, W) sRGB in [0, 1], H and W multiples of 64; strength and t: (B,) in [0, 1].
         """
-        noise = self.denoiser(x).float()
+        noise = self.denoiser(x).float().contiguous()
         decoded, latent_bits, hyper_bits = self.code(x - strength[:, None, None, None] * noise, t)
         return TrainingOutput(decoded, latent_bits, hyper_bits, x - noise)
 
@@ -74,14 +75,14 @@ class JointCodec(nn.Module):
         z_hat = straight_through_round(z)
         index = self.entropy.scale(z_hat, log_gain, t)
         sigma = SCALE_MIN * torch.exp(LOG_SCALE_STEP * bounded(index, 0.0, SCALE_LEVELS - 1.0))
-        worth = squared_error_worth(gain.detach(), t)
+        shifts = rounding_shifts(index, squared_error_worth(gain.detach(), t))
 
         features = self.entropy.features(z_hat)
         anchors = checkerboard(y.shape[2], y.shape[3], y.device)
         mean = self.entropy.mean_of_anchors(features)
-        y_anchors = (mean + rate_aware_round((y - mean) * gain, index, worth) / gain) * anchors
+        y_anchors = (mean + rate_aware_round((y - mean) * gain, shifts) / gain) * anchors
         mean = torch.where(anchors, mean, self.entropy.mean_of_others(features, y_anchors, t))
         residual = (y - mean) * gain
         latent_bits = logistic_bits(residual + torch.rand_like(residual) - 0.5, sigma)
-        y_hat = mean + rate_aware_round(residual, index, worth) / gain
+        y_hat = mean + rate_aware_round(residual, shifts) / gain
         return self.synthesis(y_hat, t), latent_bits.sum((1, 2, 3)), hyper_bits.sum((1, 2, 3))

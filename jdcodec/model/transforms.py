@@ -132,5 +132,5 @@ class SynthesisTransform(nn.Module):
             h = stage(self.modulations[index](h, t))
             if index < len(self.ups):
                 h = self.ups[index](h)
-        x: Tensor = linear + self.head(h).float() + 0.5
+        x: Tensor = linear + self.head(h).float().contiguous() + 0.5
         return x

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jdcodec.atomic import check_output
-from jdcodec.codec.rounding import rounding_shifts
+from jdcodec.codec.noise import NoisePower
+from jdcodec.codec.rounding import rounding_shifts, rounding_strength
 from jdcodec.codec.weights import save_weights
 from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.coder import LATENT_LIMIT
@@ -180,10 +181,14 @@ def _symbols(
     quality = 1 + quality_step / QUALITY_STEPS
     inference = TorchInference(network, quality_to_t(quality), torch.bfloat16)
     pixels = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
-    y = inference.latents(inference.denoise(pixels, 1.0))
+    clean = inference.denoise(pixels, 1.0)
+    y = inference.latents(clean)
     z = inference.rounded_hyperlatents(y, HYPER_LIMIT)
     levels = tables.scale_indices(z, quality_step)
-    rounding = Rounding(*rounding_shifts(tables, inference.gain, quality))
+    power = NoisePower()
+    power.add(pixels, clean.transpose(1, 2, 0))
+    strength = rounding_strength(inference.gain, power.result())
+    rounding = Rounding(*rounding_shifts(tables, inference.gain, quality, strength))
     residual = inference.residuals(y, z, np.maximum(levels, 1), rounding, LATENT_LIMIT)
     return z, residual, levels
 

@@ -103,7 +103,6 @@ class JointTask(Task):
 
     def forward(self, noisy: Tensor, target: Tensor, strength: Tensor, t: Tensor) -> Loss:
         recipe = self.recipe
-        noisy = noisy.contiguous(memory_format=torch.channels_last)
         nothing = torch.empty(0, device=noisy.device)
         with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
             if recipe.part == "stem":

@@ -13,6 +13,7 @@ from conftest import NetworkMaker, PictureMaker, Starter, start_on_openvino
 
 from jdcodec.codec.decoder import DecodeSettings, decode_bytes, decode_symbols
 from jdcodec.codec.encoder import EncodeSettings, encode_photo
+from jdcodec.codec.noise import NoisePower
 from jdcodec.codec.runtime import start_inference
 from jdcodec.codec.symbols import Symbols, latents_to_symbols, picture_to_latents, symbols_to_picture
 from jdcodec.codec.weights import load_weights
@@ -45,11 +46,16 @@ def test_decoded_symbols_are_those_that_were_encoded(tiny_model: Path, make_pict
     weights = load_weights(tiny_model.resolve())
     file = parse(encode_photo(photo, settings))
     inference = start_inference(weights, settings.quality, device="cpu", precision="fp32")
-    y = picture_to_latents(photo.pixels, inference, strength=1)
-    expected = latents_to_symbols(y, inference, weights.tables, quality_step=file.header.quality_code)
+    power = NoisePower()
+    y = picture_to_latents(photo.pixels, inference, strength=1, observe=power.add)
+    expected, without_noise = (
+        latents_to_symbols(y, inference, weights.tables, quality_step=file.header.quality_code, noise=noise)
+        for noise in (power.result(), 0.0)
+    )
     decoded = decode_symbols(file, weights)
     np.testing.assert_array_equal(decoded.z, expected.z)
     np.testing.assert_array_equal(decoded.y, expected.y)
+    assert np.abs(expected.y).sum() < np.abs(without_noise.y).sum()
     assert len(np.unique(expected.z)) > 8 and len(np.unique(expected.y)) > 8
 
 

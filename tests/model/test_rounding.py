@@ -6,32 +6,39 @@ import numpy as np
 import pytest
 import torch
 from conftest import NetworkMaker
+from torch import Tensor
 
 from jdcodec.codec.rounding import rounding_shifts
 from jdcodec.inference.interface import LARGEST_SHIFT
 from jdcodec.model.config import ROUNDING_STRENGTH, quality_to_t
 from jdcodec.model.entropy_model import rate_aware_round
+from jdcodec.model.entropy_model import rounding_shifts as shifts_in_training
 from jdcodec.model.quality import squared_error_worth
 from jdcodec.training.export import _start_tables
+
+
+def rounded(value: Tensor, level: float, worth: Tensor | None = None) -> Tensor:
+    worth = torch.ones(1, 1, 1, 1) if worth is None else worth
+    return rate_aware_round(value, shifts_in_training(torch.full_like(value, level), worth))
 
 
 def test_gradient_is_that_of_the_identity() -> None:
     value = torch.linspace(-3, 3, 61)[None, None, :, None].requires_grad_()
     weight = torch.rand_like(value)
-    symbols = rate_aware_round(value, torch.full_like(value, 12.0), torch.ones(1, 1, 1, 1))
+    symbols = rounded(value, 12.0)
     (symbols * weight).sum().backward()
     assert value.grad is not None and torch.equal(value.grad, weight)
 
 
 def test_level_zero_is_not_coded() -> None:
     value = torch.linspace(-9, 9, 61)[None, None, :, None]
-    assert not rate_aware_round(value, torch.full_like(value, 0.49), torch.ones(1, 1, 1, 1)).any()
-    assert rate_aware_round(value, torch.full_like(value, 0.51), torch.ones(1, 1, 1, 1)).any()
+    assert not rounded(value, 0.49).any()
+    assert rounded(value, 0.51).any()
 
 
 def test_squared_errors_without_end_leave_plain_rounding() -> None:
     value = torch.linspace(-3.04, 3.04, 77)[None, None, :, None]
-    symbols = rate_aware_round(value, torch.full_like(value, 9.0), torch.full((1, 1, 1, 1), 1e9))
+    symbols = rounded(value, 9.0, torch.full((1, 1, 1, 1), 1e9))
     assert torch.equal(symbols, value.round())
 
 
@@ -46,7 +53,7 @@ def test_thresholds_are_those_of_the_encoder(quality: float, make_network: Netwo
     worth = squared_error_worth(gain, t)
     value = torch.linspace(0, 3, 3001)[None, None, :, None].expand(1, gain.shape[1], -1, 1)
     for level in (10, 16, 24, 40):  # below, tables give rare symbols more than the logistic does
-        symbols = rate_aware_round(value, torch.full_like(value, float(level)), worth)[0, :, :, 0].numpy()
+        symbols = rounded(value, float(level), worth)[0, :, :, 0].numpy()
         shifts = np.minimum(by_level[:, level, None] * by_channel, LARGEST_SHIFT)
         for n, shift in enumerate(shifts, 1):
             reached = value[0, 0, :, 0].numpy()[np.argmax(symbols >= n, axis=1)]

@@ -58,7 +58,7 @@ class CameraNoise:
         shot = draw.log_uniform(self.shot_min, self.shot_max)
         read = torch.exp(2.18 * torch.log(shot) + 1.20 + 0.26 * draw.normal())
         deviation = torch.sqrt(raw.clamp_min(0) * shot + read)
-        processed = draw.chance(self.processed_share)
+        processed = draw.chance(self.processed_share).flatten()
         grain = deviation * _mosaic_grain(clean.shape, draw)
 
         def developed(exposed: Tensor) -> Tensor:
@@ -66,25 +66,27 @@ class CameraNoise:
             return linear_to_srgb(colours.clamp(0, 1))
 
         clean = linear_to_srgb(linear)
-        plus, minus = developed(raw + grain), developed(raw - grain)
         unbiased = draw.chance(self.unbiased_share)
-        noise = torch.where(unbiased, (plus - minus) / 2, plus - clean)
-        noise = noise * torch.where(
-            draw.chance(self.uneven_share), torch.exp(draw.uniform(-0.5, 0.5, 3)), 1.0
-        )
-        noise = torch.where(processed, _processed(noise, draw), noise)
-        room = torch.where(unbiased, torch.minimum(clean, 1 - clean) + 1 / 255, 1.0)
+        half = torch.where(unbiased, 0.5, 1.0)
+        noise = half * (developed(raw + grain) - clean) + (half - 1) * (developed(raw - grain) - clean)
+        noise *= torch.where(draw.chance(self.uneven_share), torch.exp(draw.uniform(-0.5, 0.5, 3)), 1.0)
+        if bool(processed.any()):
+            noise[processed] = _processed(noise[processed], draw.of(int(processed.sum())))
+        room = torch.minimum(clean, 1 - clean) + torch.where(unbiased, 1 / 255, 1.0)
         noisy = (clean + noise.clamp(-room, room)).clamp(0, 1)
-        compressed = (processed & draw.chance(self.jpeg_share)).flatten()
+        compressed = processed & draw.chance(self.jpeg_share).flatten()
         if bool(compressed.any()):
             noisy[compressed] = jpeg_round_trip(noisy[compressed], draw.uniform(75, 99).flatten()[compressed])
         return torch.round(noisy * 255) / 255, clean
 
     def _scene(self, clean: Tensor, draw: Draw) -> Tensor:
         """The scene in linear light, a share of the pictures out of focus, tinted or darkened."""
-        defocused = draw.chance(self.defocused_share)
-        width = torch.where(defocused, draw.log_uniform(0.7, 6.0), 0.0)
-        linear = srgb_to_linear(_blurred(clean, width).clamp(0, 1) if bool(defocused.any()) else clean)
+        defocused = draw.chance(self.defocused_share).flatten()
+        if bool(defocused.any()):
+            clean = clean.clone()
+            width = draw.log_uniform(0.7, 6.0)[defocused]
+            clean[defocused] = _blurred(clean[defocused], width).clamp(0, 1)
+        linear = srgb_to_linear(clean)
         light = torch.exp(draw.uniform(math.log(0.1), 0.0, channels=3))
         light = light / light.amax(1, keepdim=True)
         tinted = draw.chance(self.tinted_share)
@@ -127,18 +129,26 @@ def _mosaic_grain(shape: torch.Size, draw: Draw) -> Tensor:
     """
     _, _, height, width = shape
     white = draw.field(3, height, width)
-    mask = torch.zeros(3, height, width, device=draw.device)
+    padded = F.pad(white * _bayer(height, width, draw.device), (1, 1, 1, 1), mode="reflect")
+    # Means of the two or four neighbours of a colour, by sums: a convolution of three channels is slow.
+    middle, beside = padded[:, :, 1:-1], padded[:, :, :-2] + padded[:, :, 2:]
+    mosaiced = torch.empty_like(white)
+    columns = beside[:, 0::2] + 2 * middle[:, 0::2]
+    mosaiced[:, 0::2] = (columns[..., :-2] + columns[..., 2:] + 2 * columns[..., 1:-1]) / 4
+    green = middle[:, 1]
+    mosaiced[:, 1] = (beside[:, 1, :, 1:-1] + green[..., :-2] + green[..., 2:]) / 4 + green[..., 1:-1]
+    blend = torch.where(draw.chance(0.25), draw.uniform(0, 1), 1.0)
+    return blend * mosaiced + (1 - blend) * white
+
+
+def _bayer(height: int, width: int, device: torch.device) -> Tensor:
+    """Which pixels of an RGGB mosaic have which colour: (3, H, W), 0 or 1."""
+    mask = torch.zeros(3, height, width, device=device)
     mask[0, 0::2, 0::2] = 1
     mask[1, 0::2, 1::2] = 1
     mask[1, 1::2, 0::2] = 1
     mask[2, 1::2, 1::2] = 1
-    sparse = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], device=draw.device) / 4
-    quincunx = torch.tensor([[0.0, 1.0, 0.0], [1.0, 4.0, 1.0], [0.0, 1.0, 0.0]], device=draw.device) / 4
-    kernel = torch.stack((sparse, quincunx, sparse))[:, None]
-    padded = F.pad(white * mask, (1, 1, 1, 1), mode="reflect")
-    mosaiced = F.conv2d(padded, kernel, groups=3)
-    blend = torch.where(draw.chance(0.25), draw.uniform(0, 1), 1.0)
-    return blend * mosaiced + (1 - blend) * white
+    return mask
 
 
 def _processed(noise: Tensor, draw: Draw) -> Tensor:

@@ -14,6 +14,10 @@ class Draw:
     def __init__(self, batch: int, device: torch.device, generator: torch.Generator) -> None:
         self.batch, self.device, self.generator = batch, device, generator
 
+    def of(self, batch: int) -> Draw:
+        """Numbers for so many pictures, from the same generator."""
+        return Draw(batch, self.device, self.generator)
+
     def uniform(self, low: float, high: float, channels: int = 1) -> Tensor:
         unit = torch.rand(self.batch, channels, 1, 1, device=self.device, generator=self.generator)
         return low + (high - low) * unit
