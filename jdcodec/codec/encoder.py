@@ -115,7 +115,8 @@ def symbols_crc(
     z: np.ndarray[tuple[int, ...], np.dtype[np.int8]], y: np.ndarray[tuple[int, ...], np.dtype[np.int16]]
 ) -> int:
     """CRC-32 of a tile's symbols: z, then y, as int16 little-endian in the order channel, row, column."""
-    return zlib.crc32(y.astype("<i2", copy=False).tobytes(), zlib.crc32(z.astype("<i2").tobytes()))
+    hyperlatents = zlib.crc32(z.astype("<i2").data)
+    return zlib.crc32(np.ascontiguousarray(y, "<i2").data, hyperlatents)
 
 
 class _PhotoCoder:

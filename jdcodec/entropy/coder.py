@@ -40,7 +40,7 @@ def encode_tile(tables: EntropyTables, z: NDArray[np.int8], y: NDArray[np.int16]
     _encode_escaped(coder, escaped)
     order, bounds = _group(tables.scale_indices(z, quality_step))
     values = y.ravel()[order]
-    if values[: bounds[0]].any():
+    if np.count_nonzero(values) < np.count_nonzero(y):
         raise ValueError("a latent of scale level 0 is not zero")
     escaped = []
     for level, start, end in _spans(bounds):
@@ -94,9 +94,11 @@ def _hyper_tables(tables: EntropyTables, quality_step: int) -> Iterator[tuple[in
 
 
 def _group(levels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """(order that sorts the sites stably by level, end of each level's span in that order)."""
+    """(sites of levels above 0, sorted stably by level; end of each level's span among them)."""
     flat = levels.ravel()
-    return np.argsort(flat, kind="stable"), np.cumsum(np.bincount(flat, minlength=64))
+    coded = np.flatnonzero(flat)  # of most photos few are
+    found = flat[coded]
+    return coded[np.argsort(found, kind="stable")], np.cumsum(np.bincount(found, minlength=64))
 
 
 def _spans(bounds: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
@@ -184,11 +186,11 @@ def _decode_symbols(
 
     levels = tables.scale_indices(shaped, quality_step)
     order, bounds = _group(levels)
-    values = np.zeros(levels.size, dtype=np.int16)
+    values = np.empty(len(order), dtype=np.int16)
     places = [np.empty(0, dtype=np.intp)]
     for level, start, end in _spans(bounds):
         places.append(start + _decode_group(coder, tables.latent_table(level), values[start:end]))
     _decode_escaped(coder, places, values, LATENT_LIMIT)
-    y = np.empty_like(values)
+    y = np.zeros(levels.size, dtype=np.int16)
     y[order] = values
     return shaped, y.reshape(levels.shape)

@@ -2,8 +2,8 @@
 
 Block by block the same arithmetic as the torch modules of the same names; a test holds the two together.
 Tensors are (1, channels, height, width). A graph's shapes are fixed, since only then are element-wise
-operations fused. Networks are meant to be compiled in bf16 where the processor has it; the linear block
-transforms are graphs of their own, to be compiled in float32.
+operations fused. Networks are meant to be compiled in bf16 where the processor has it; what of the linear
+block transforms has to be in float32 is in graphs of its own, to be compiled so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from jdcodec.entropy.tables import LEVELS
 from jdcodec.inference.interface import LARGEST_SHIFT, latent_gain
 from jdcodec.inference.quiet import ops, ov
-from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE, ModelConfig
+from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 
 #: Nodes of a graph, and graphs.
 Node = Any
@@ -52,28 +52,36 @@ class Graphs:
         return ov.Model([ops.convert(clean, np.float16)], [pixels, strength])
 
     def analysis(self, height: int, width: int) -> Model:
-        """Denoised picture (1, 3, H, W) float16 to what the network adds to its linear latents."""
+        """Denoised picture (1, 3, H, W) float16 to latents (1, M, H/16, W/16) float32.
+
+        The linear part of the first PRECISE_ROWS of them is missing: that is `linear_analysis`.
+        """
         config = self._config
         picture = ops.parameter([1, 3, height, width], np.float16)
-        h = self._conv(_centred(ops.convert(picture, np.float32)), "analysis.entry")
+        centred = _centred(ops.convert(picture, np.float32))
+        h = self._conv(centred, "analysis.entry")
         for index, (_, blocks) in enumerate(config.analysis_stages):
             h = self._modulated(h, f"analysis.modulations.{index}")
             h = self._stack(h, f"analysis.stages.{index}", blocks)
             if index < len(config.analysis_stages) - 1:
                 h = self._conv(h, f"analysis.downs.{index}")
-        return ov.Model([self._conv(h, "analysis.head")], [picture])
+        matrix = self._linear_analysis()
+        matrix[:PRECISE_ROWS] = 0.0
+        linear = _convolution(centred, matrix, LATENT_STRIDE)
+        return ov.Model([ops.add(linear, self._conv(h, "analysis.head"))], [picture])
 
     def linear_analysis(self, height: int, width: int) -> Model:
-        """Denoised picture float16 and what `analysis` adds, to latents (1, M, H/16, W/16) float32."""
-        channels = self._config.latent_channels
+        """Denoised picture (1, 3, H, W) float16 to the linear part of its first PRECISE_ROWS latents."""
         picture = ops.parameter([1, 3, height, width], np.float16)
-        sites = [1, channels, height // LATENT_STRIDE, width // LATENT_STRIDE]
-        added = ops.parameter(sites, np.float32)
-        matrix = (
-            self._array("analysis.linear").reshape(channels, 3, LATENT_STRIDE, LATENT_STRIDE) / LATENT_STEP
+        centred = _centred(ops.convert(picture, np.float32))
+        return ov.Model(
+            [_convolution(centred, self._linear_analysis()[:PRECISE_ROWS], LATENT_STRIDE)], [picture]
         )
-        linear = _convolution(_centred(ops.convert(picture, np.float32)), matrix, LATENT_STRIDE)
-        return ov.Model([ops.add(linear, added)], [picture, added])
+
+    def _linear_analysis(self) -> NDArray[np.float32]:
+        """The linear block transform, (M, 3, 16, 16)."""
+        matrix = self._array("analysis.linear") / np.float32(LATENT_STEP)
+        return matrix.reshape(-1, 3, LATENT_STRIDE, LATENT_STRIDE)
 
     def hyper_analysis(self, height: int, width: int) -> Model:
         """Latents (1, M, H, W) to hyperlatents (1, N, H/4, W/4)."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from jdcodec.inference.graphs import Graphs, Model
 from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType, Rounding, latent_gain
 from jdcodec.inference.quiet import ov
-from jdcodec.model.config import LATENT_STRIDE, ModelConfig
+from jdcodec.model.config import LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 from jdcodec.threads import usable_cores
 
 #: Compiled graphs kept at most, and the pixels that they cover in all: a photo takes about eight. Each holds
@@ -151,8 +151,8 @@ class OpenVinoInference(Inference):
 
     def latents(self, picture: Denoised) -> Floats:
         size = picture.shape[1:]
-        added = self._graph("analysis", *size)(picture)[0]
-        y: Floats = self._graph("linear_analysis", *size, precise=True)(picture, added)[0]
+        y: Floats = self._graph("analysis", *size)(picture)[0]
+        y[:PRECISE_ROWS] += self._graph("linear_analysis", *size, precise=True)(picture)[0]
         return y
 
     def hyperlatents(self, y: Floats) -> Floats:

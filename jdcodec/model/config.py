@@ -17,6 +17,10 @@ LAMBDA_MAX = 0.09
 #: Latents are block-transform coefficients of pixels in [0, 1], divided by this step.
 LATENT_STEP = 0.175
 
+#: Of the linear block transforms the first rows, whose coefficients are large, are computed in float32 where
+#: networks run in bf16: its 8 bits of mantissa would round them to a good part of a quantisation step.
+PRECISE_ROWS = 16
+
 #: Share of the theoretical shift of rate-aware rounding (`jdcodec.codec.rounding`) in training. Encoders take
 #: their own.
 ROUNDING_STRENGTH = 0.8

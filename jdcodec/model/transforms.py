@@ -14,12 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import Down, Modulation, Up, network_input, stack
-from .config import LATENT_STEP, LATENT_STRIDE, ModelConfig
+from .config import LATENT_STEP, LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 
 _SIDE = LATENT_STRIDE
-
-#: Coefficients that are kept in float32 when all else is bf16: the lowest frequencies come first.
-_PRECISE_ROWS = 16
 
 
 def opponent_dct_basis(count: int) -> Tensor:
@@ -48,14 +45,13 @@ def opponent_dct_basis(count: int) -> Tensor:
 def block_analysis(matrix: Tensor, x: Tensor, fast_x: Tensor) -> Tensor:
     """Linear transform of 16×16 blocks: (M, 768) and (B, 3, H, W) to (B, M, H/16, W/16) float32.
 
-    `fast_x` is x as `network_input` gives it. Under bf16 only the first rows, whose coefficients are large,
-    are computed in float32: with its 8 bits of mantissa, bf16 would round them to a good part of a
-    quantisation step. The others are small enough not to mind.
+    `fast_x` is x as `network_input` gives it. Under bf16 only the first rows are computed in float32
+    (`PRECISE_ROWS`); the coefficients of the others are small enough not to mind.
     """
     if torch.is_grad_enabled() or not torch.is_autocast_enabled(x.device.type):
         return _precise_conv(x, matrix)
     y = F.conv2d(fast_x, matrix.view(-1, 3, _SIDE, _SIDE), stride=_SIDE).float()
-    y[:, :_PRECISE_ROWS] = _precise_conv(x, matrix[:_PRECISE_ROWS])
+    y[:, :PRECISE_ROWS] = _precise_conv(x, matrix[:PRECISE_ROWS])
     return y
 
 
@@ -63,8 +59,8 @@ def block_synthesis(matrix: Tensor, y: Tensor) -> Tensor:
     """Linear transform back: (768, M) and (B, M, h, w) to (B, 3, 16 h, 16 w) float32; precision as above."""
     if torch.is_grad_enabled() or not torch.is_autocast_enabled(y.device.type):
         return F.pixel_shuffle(_mix_channels(matrix, y), _SIDE)
-    x = F.conv2d(y[:, _PRECISE_ROWS:], matrix[:, _PRECISE_ROWS:, None, None]).float()
-    x += _mix_channels(matrix[:, :_PRECISE_ROWS], y[:, :_PRECISE_ROWS])
+    x = F.conv2d(y[:, PRECISE_ROWS:], matrix[:, PRECISE_ROWS:, None, None]).float()
+    x += _mix_channels(matrix[:, :PRECISE_ROWS], y[:, :PRECISE_ROWS])
     return F.pixel_shuffle(x, _SIDE)
 
 

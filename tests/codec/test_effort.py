@@ -44,13 +44,13 @@ def cost(data: bytes, picture: NDArray[np.uint8], quality: float, model: str = "
 
 
 @shipped
-@pytest.mark.parametrize("quality", [2, 7])
+@pytest.mark.parametrize("quality", [3, 7])
 def test_the_cost_falls_with_the_effort(quality: int) -> None:
-    picture = scene(192, 256)
+    picture = scene(320, 448)
     files = [jdcodec.encode(picture, quality=quality, denoise=0, effort=effort) for effort in (4, 5, 9)]
     usual, once, longest = (cost(data, picture, quality) for data in files)
-    assert once < 0.99 * usual
-    assert longest < once
+    assert once < 0.995 * usual
+    assert longest < 0.995 * once
     assert len(files[2]) == pytest.approx(len(files[0]), rel=0.08)
 
 

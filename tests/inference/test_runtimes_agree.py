@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from jdcodec.inference.interface import Inference, latent_gain
 from jdcodec.inference.on_openvino import has_fast_bf16
+from jdcodec.model.config import PRECISE_ROWS
 from jdcodec.model.network import JointCodec
 
 from .conftest import Inputs
@@ -139,12 +140,14 @@ class TestBf16:
             difference = np.abs(found.astype(np.float32) - expected)
             assert 0 < difference.mean() < 0.01 * expected.astype(np.float32).std(), name
 
-    def test_the_linear_transforms_stay_in_float32(self, network: JointCodec) -> None:
-        """Without the networks' part latents and pixels are those of float32."""
+    def test_what_matters_of_the_linear_transforms_stays_in_float32(self, network: JointCodec) -> None:
+        """Without the networks' part pixels and the latents of low frequencies are those of float32."""
         silent = JointCodec(network.config).requires_grad_(False).eval()
         given = Inputs(network.config, 64, 128)
         fast, exact = start_on_openvino(silent, 0.6, bf16=True), start_on_torch(silent, 0.6)
-        close(fast.latents(given.denoised), exact.latents(given.denoised), share=1e-5)
+        found, expected = fast.latents(given.denoised), exact.latents(given.denoised)
+        close(found[:PRECISE_ROWS], expected[:PRECISE_ROWS], share=1e-5)
+        close(found[PRECISE_ROWS:], expected[PRECISE_ROWS:], share=0.01)
         close(fast.picture(given.y, np.float32), exact.picture(given.y, np.float32), share=1e-5)
 
 
