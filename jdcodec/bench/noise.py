@@ -89,11 +89,13 @@ def parse_noise(text: str) -> tuple[NoiseLevel, ...]:
     return tuple(NoiseLevel(model, value) for value in values)
 
 
-def _srgb_to_linear(x: Floats) -> Floats:
+def srgb_to_linear(x: Floats) -> Floats:
+    """IEC 61966-2-1, for values in [0, 1]."""
     return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
 
 
-def _linear_to_srgb(x: Floats) -> Floats:
+def linear_to_srgb(x: Floats) -> Floats:
+    """IEC 61966-2-1; what lies below 0 stays so."""
     return np.where(x <= 0.0031308, x * 12.92, 1.055 * np.maximum(x, 0) ** (1 / 2.4) - 0.055)
 
 
@@ -106,7 +108,7 @@ def _released_to_srgb(x: Floats) -> Floats:
 
 
 _CURVES = {
-    "cheng": (_srgb_to_linear, _linear_to_srgb),
+    "cheng": (srgb_to_linear, linear_to_srgb),
     "cheng-released": (_released_to_linear, _released_to_srgb),
 }
 MODELS = (*_CURVES, "gaussian")

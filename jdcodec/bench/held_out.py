@@ -1,0 +1,190 @@
+"""Which of several weights is best on photographs that were held out of training, under noise unlike its own.
+
+    python -m jdcodec.bench.held_out PHOTOGRAPHS REFERENCE [WEIGHTS...] [--every N]
+
+PHOTOGRAPHS is the folder that training had as `--data`; what it holds out is cut to 512 × 512 pixels in the
+middle and made noisy in five ways. REFERENCE and WEIGHTS are shipped models by name or weights files. For
+each of WEIGHTS and each noise the rate of real files at equal PSNR is printed, compared with REFERENCE. The
+sets that results are published on are not for choosing weights; this is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from jdcodec.errors import JdcError
+
+from .curves import Curve, bd_rate
+from .metrics import Pixels
+from .noise import NoiseLevel, linear_to_srgb, srgb_to_linear
+
+Floats = npt.NDArray[np.float64]
+
+#: Makes (noisy, clean) of a clean picture that is half as large again as what is asked for.
+Maker = Callable[[Pixels, np.random.Generator], tuple[Pixels, Pixels]]
+
+QUALITIES = (1.0, 3.0, 5.0, 7.0, 8.0)
+CROP = 512
+
+
+def _clean(large: Pixels, random: np.random.Generator) -> tuple[Pixels, Pixels]:
+    clean = _middle(large, CROP)
+    return clean, clean
+
+
+def _raw_gamma(large: Pixels, random: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Cheng's noise at gains 1, 2 and 4: white, in every pixel and channel for itself."""
+    clean = _middle(large, CROP)
+    level = NoiseLevel("cheng", int(random.integers(1, 4)))
+    return level.apply(clean, "held out", int(random.integers(1 << 31))), clean
+
+
+def _resized(large: Pixels, random: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """A mosaic's noise, developed, and then both pictures scaled down by 1.5."""
+    noisy = _through_mosaic(large, random, random.uniform(0.05, 0.14), random.uniform(1.3, 2.2, 3))
+    size = large.shape[1] * 2 // 3, large.shape[0] * 2 // 3
+    return _scaled(noisy, size), _scaled(large, size)
+
+
+def _chroma(large: Pixels, random: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """White noise in luma and stronger, coarse noise in chroma, as a camera's own denoising leaves it."""
+    from scipy.ndimage import gaussian_filter
+
+    clean = _middle(large, CROP)
+    luma = random.normal(0, random.uniform(2, 8), (*clean.shape[:2], 1))
+    width = random.uniform(1.5, 3.5)
+    chroma = gaussian_filter(random.normal(size=clean.shape), (width, width, 0), mode="reflect")
+    chroma *= random.uniform(4, 14) / chroma.std()
+    chroma -= chroma.mean(2, keepdims=True)
+    return _as_8_bit((clean + luma + chroma) / 255), clean
+
+
+def _lamp(large: Pixels, random: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """The scene dark and lit by a yellow to red lamp, with heavy noise through a mosaic."""
+    light = np.array([1.0, random.uniform(0.45, 0.7), random.uniform(0.15, 0.4)]) * random.uniform(0.25, 0.7)
+    clean = _as_8_bit(linear_to_srgb(srgb_to_linear(_middle(large, CROP) / 255) * light))
+    return _through_mosaic(clean, random, random.uniform(0.06, 0.18), np.array([1.4, 1.0, 2.0])), clean
+
+
+#: Kinds of noise by name.
+KINDS: dict[str, Maker] = {
+    "clean": _clean,
+    "raw-gamma": _raw_gamma,
+    "resized": _resized,
+    "chroma": _chroma,
+    "lamp": _lamp,
+}
+
+
+def pairs(photographs: Sequence[Path], kind: str) -> Iterator[tuple[Pixels, Pixels]]:
+    """(noisy, clean) of each photograph, (H, W, 3) uint8: the same for the same files, whatever their order.
+
+    Raises JdcError for a photograph that cannot be read.
+    """
+    from jdcodec.photo import read_photo
+
+    for path in photographs:
+        seed = [list(KINDS).index(kind), *path.name.encode()]
+        yield KINDS[kind](_middle(read_photo(path).pixels, CROP * 3 // 2), np.random.default_rng(seed))
+
+
+def measure(photographs: Sequence[Path], kind: str, model: str) -> Curve:
+    """Mean bits per pixel of real files and mean PSNR in dB to the clean pictures, at QUALITIES."""
+    import jdcodec
+
+    points = np.zeros((len(QUALITIES), 2))
+    for noisy, clean in pairs(photographs, kind):
+        for index, quality in enumerate(QUALITIES):
+            data = jdcodec.encode(noisy, quality=quality, model=model)
+            shipped = not Path(model).is_file()
+            decoded = jdcodec.decode(data, model=None if shipped else model)
+            error = np.mean(np.square(decoded.astype(np.float64) - clean))
+            psnr = 10 * np.log10(255**2 / max(error, 1e-9))
+            points[index] += 8 * len(data) / clean[..., 0].size, psnr
+    bpp, quality_db = (points / len(photographs)).T.tolist()
+    return Curve.of(bpp, quality_db)
+
+
+def _middle(picture: Pixels, size: int) -> Pixels:
+    """At most size × size pixels from the middle."""
+    top, left = (max(0, side - size) // 2 for side in picture.shape[:2])
+    return picture[top : top + size, left : left + size]
+
+
+def _through_mosaic(clean: Pixels, random: np.random.Generator, noise: float, balance: Floats) -> Pixels:
+    """Shot and read noise on an RGGB mosaic, demosaiced bilinearly.
+
+    noise: the deviation of a white pixel's shot noise; balance: what each colour is multiplied by after it.
+    """
+    from scipy.ndimage import convolve
+
+    balance = balance / np.array([1.0, balance[1], 1.0])
+    raw = srgb_to_linear(clean / 255) / balance
+    raw += random.normal(size=raw.shape) * np.sqrt(noise**2 * raw + (0.8 * noise**2) ** 2)
+    height, width, _ = raw.shape
+    rows, columns = np.mgrid[:height, :width] % 2
+    cross, square = (
+        np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4,
+        np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4,
+    )
+    places = ((rows == 0) & (columns == 0), rows != columns, (rows == 1) & (columns == 1))
+    planes = [
+        convolve(raw[..., colour] * place, cross if colour == 1 else square, mode="mirror")
+        for colour, place in enumerate(places)
+    ]
+    return _as_8_bit(linear_to_srgb(np.stack(planes, axis=2) * balance))
+
+
+def _scaled(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+
+
+def _as_8_bit(picture: Floats) -> Pixels:
+    pixels: Pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+    return pixels
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the comparison."""
+    from jdcodec.training.data import find_photographs, hold_out
+    from jdcodec.training.recipe import Recipe
+
+    parser = argparse.ArgumentParser(prog="python -m jdcodec.bench.held_out")
+    parser.add_argument("photographs", type=Path)
+    parser.add_argument("reference")
+    parser.add_argument("weights", nargs="*")
+    parser.add_argument("--every", type=int, default=1, help="of the photographs held out, every so many")
+    given = parser.parse_args(arguments)
+    if given.every < 1:
+        parser.error("--every is a whole number from 1")
+    found = find_photographs(given.photographs)
+    held_out = hold_out(found, Recipe("").hold_out_every)[1][:: given.every]
+    if not held_out:
+        raise JdcError(f"{given.photographs}: of {len(found)} photographs none is held out")
+    for kind in KINDS:
+        reference = measure(held_out, kind, given.reference)
+        _print(kind, given.reference, reference, "")
+        for model in given.weights:
+            curve = measure(held_out, kind, model)
+            delta = bd_rate(reference, curve)
+            _print(kind, model, curve, delta.why if delta.value is None else f"{delta.value:+.2f} %")
+
+
+def _print(kind: str, model: str, curve: Curve, delta: str) -> None:
+    points = "  ".join(f"{bpp:.3f} {psnr:.2f}" for bpp, psnr in zip(curve.bpp, curve.quality))
+    print(f"{kind:10} {Path(model).stem:16} {delta:>9}  {points}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except JdcError as error:
+        sys.exit(f"held_out: {error}")

@@ -1,0 +1,69 @@
+"""Weights compared on photographs held out of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PictureMaker
+from PIL import Image
+
+from jdcodec.bench import held_out
+from jdcodec.errors import JdcError
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, make_picture: PictureMaker) -> list[Path]:
+    paths = []
+    for seed, size in enumerate([(800, 900), (300, 420)]):
+        paths.append(tmp_path / f"{seed}.png")
+        Image.fromarray(make_picture(*size, seed)).save(paths[-1])
+    return paths
+
+
+@pytest.mark.parametrize("kind", held_out.KINDS)
+def test_pairs_of_a_kind(kind: str, photographs: list[Path]) -> None:
+    found = list(held_out.pairs(photographs, kind))
+    sizes = [clean.shape for _, clean in found]
+    assert sizes == ([(512, 512, 3), (200, 280, 3)] if kind == "resized" else [(512, 512, 3), (300, 420, 3)])
+    for noisy, clean in found:
+        assert noisy.dtype == clean.dtype == np.uint8 and noisy.shape == clean.shape
+        noise = noisy.astype(float) - clean
+        assert noise.std() == 0 if kind == "clean" else 1 < noise.std() < 60
+        assert abs(noise.mean()) < 6  # clipping at black and white moves it
+    again = list(held_out.pairs(photographs[::-1], kind))[::-1]
+    for pair, same in zip(found, again):
+        np.testing.assert_array_equal(pair, same)
+
+
+def test_noise_of_a_mosaic_is_coarser_than_white(photographs: list[Path]) -> None:
+    def neighbours(kind: str) -> float:
+        noisy, clean = next(held_out.pairs(photographs, kind))
+        noise = (noisy.astype(float) - clean)[..., 0]
+        return float(np.mean(noise[:, 1:] * noise[:, :-1]) / np.mean(noise**2))
+
+    assert abs(neighbours("raw-gamma")) < 0.1 < 0.2 < neighbours("lamp")
+
+
+def test_the_command_compares(
+    tmp_path: Path,
+    tiny_model: Path,
+    make_picture: PictureMaker,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(20):
+        Image.fromarray(make_picture(80, 96, number)).save(tmp_path / f"{number:02}.png")
+    monkeypatch.setattr(held_out, "CROP", 64)
+    held_out.main([str(tmp_path), str(tiny_model), str(tiny_model)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [kind for kind in held_out.KINDS for _ in range(2)]
+    assert all("+0.00 %" in line or "too few" in line or "no overlap" in line for line in lines[1::2])
+    assert any("+0.00 %" in line for line in lines)
+
+
+def test_too_few_photographs(tmp_path: Path, make_picture: PictureMaker) -> None:
+    Image.fromarray(make_picture(64, 64)).save(tmp_path / "one.png")
+    with pytest.raises(JdcError, match="of 1 photographs none is held out"):
+        held_out.main([str(tmp_path), "fast"])
