@@ -49,8 +49,9 @@ def rounding_shifts(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(bits of the first and of further steps by level, (2, LEVELS); factor by channel, (M,)).
 
-    Their product is how far above n − 1/2 a magnitude must lie to become n. `gain`: (M,), what latents
-    are multiplied by before they are rounded. MSE is the mean over three colours, hence the 3.
+    Their product is how far above n − 1/2 a magnitude must lie to become n. `gain`: (M,), what latents are
+    multiplied by before they are rounded; `strength`: share of the theoretical shift. MSE is the mean over
+    three colours, hence the 3.
     """
     worth = t_to_lambda(quality_to_t(quality)) * 255.0**2 / 3.0 * (LATENT_STEP / gain) ** 2
     return _step_bits(tables), (strength / (2.0 * worth)).astype(np.float32)

@@ -133,7 +133,7 @@ def latents_to_symbols(
     tables: EntropyTables,
     *,
     quality_step: int,
-    noise: float = 0.0,
+    noise: float,
     window_pixels: int = WINDOW_PIXELS,
 ) -> Symbols:
     """Latents (M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work.

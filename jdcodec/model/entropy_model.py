@@ -31,7 +31,7 @@ def straight_through_round(x: Tensor) -> Tensor:
     return x + (x.round() - x).detach()
 
 
-def rounding_shifts(index: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
+def logistic_shifts(index: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
     """By how much the encoder (`jdcodec.codec.rounding`) moves magnitudes towards zero before rounding them.
 
     index: real-valued scale index (B, M, H, W); worth: bits that a squared error of one symbol is worth,
@@ -50,7 +50,7 @@ def rounding_shifts(index: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rate_aware_round(value: Tensor, shifts: tuple[Tensor, Tensor]) -> Tensor:
-    """(B, M, H, W) rounded to symbols with `rounding_shifts`, with the gradient of the identity."""
+    """(B, M, H, W) rounded to symbols with `logistic_shifts`, with the gradient of the identity."""
     with torch.no_grad():
         first, further = shifts
         magnitude = value.abs()

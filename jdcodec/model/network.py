@@ -17,8 +17,8 @@ from .entropy_model import (
     bounded,
     checkerboard,
     logistic_bits,
+    logistic_shifts,
     rate_aware_round,
-    rounding_shifts,
     straight_through_round,
 )
 from .quality import QualityGain, squared_error_worth
@@ -57,7 +57,7 @@ class JointCodec(nn.Module):
 
         x: (B, 3, H, W) sRGB in [0, 1], H and W multiples of 64; strength and t: (B,) in [0, 1].
         """
-        noise = self.denoiser(x).float().contiguous()
+        noise = self.denoiser(x).float().contiguous()  # as x is: mixed layouts are slow to subtract
         decoded, latent_bits, hyper_bits = self.code(x - strength[:, None, None, None] * noise, t)
         return TrainingOutput(decoded, latent_bits, hyper_bits, x - noise)
 
@@ -75,7 +75,7 @@ class JointCodec(nn.Module):
         z_hat = straight_through_round(z)
         index = self.entropy.scale(z_hat, log_gain, t)
         sigma = SCALE_MIN * torch.exp(LOG_SCALE_STEP * bounded(index, 0.0, SCALE_LEVELS - 1.0))
-        shifts = rounding_shifts(index, squared_error_worth(gain.detach(), t))
+        shifts = logistic_shifts(index, squared_error_worth(gain.detach(), t))
 
         features = self.entropy.features(z_hat)
         anchors = checkerboard(y.shape[2], y.shape[3], y.device)

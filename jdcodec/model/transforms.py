@@ -128,5 +128,6 @@ class SynthesisTransform(nn.Module):
             h = stage(self.modulations[index](h, t))
             if index < len(self.ups):
                 h = self.ups[index](h)
-        x: Tensor = linear + self.head(h).float().contiguous() + 0.5
+        added = self.head(h).float().contiguous()  # as `linear` is: mixed layouts are slow to add
+        x: Tensor = linear + added + 0.5
         return x

@@ -37,6 +37,25 @@ def test_pairs_of_a_kind(kind: str, photographs: list[Path]) -> None:
         np.testing.assert_array_equal(pair, same)
 
 
+def test_16_bits_are_read_as_training_reads_them(tmp_path: Path) -> None:
+    gray = np.full((160, 200), 40 * 256 + 9, np.uint16)
+    Image.fromarray(gray).save(tmp_path / "deep.png")
+    for kind in held_out.KINDS:
+        ((noisy, clean),) = held_out.pairs([tmp_path / "deep.png"], kind)
+        assert noisy.dtype == clean.dtype == np.uint8
+    assert (next(held_out.pairs([tmp_path / "deep.png"], "clean"))[1] == 40).all()
+
+
+@pytest.mark.parametrize("kind", ["resized", "lamp"])
+def test_a_mosaic_takes_no_detail_from_the_scene(kind: str, tmp_path: Path) -> None:
+    """Stripes a pixel wide: a demosaic would lose them."""
+    stripes = np.zeros((96, 96, 3), np.uint8)
+    stripes[:, ::2] = 200
+    Image.fromarray(stripes).save(tmp_path / "stripes.png")
+    noisy, clean = next(held_out.pairs([tmp_path / "stripes.png"], kind))
+    assert np.corrcoef(noisy.mean((0, 2)), clean.mean((0, 2)))[0, 1] > 0.97
+
+
 def test_noise_of_a_mosaic_is_coarser_than_white(photographs: list[Path]) -> None:
     def neighbours(kind: str) -> float:
         noisy, clean = next(held_out.pairs(photographs, kind))

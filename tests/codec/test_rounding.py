@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -52,13 +53,19 @@ def test_power_of_what_was_removed(dtype: type[np.integer]) -> None:
 
 
 def test_the_order_of_windows_does_not_matter() -> None:
-    generator = np.random.default_rng(1)
-    windows = [(generator.integers(0, 256, (9, 8, 3), np.uint8), np.zeros((9, 8, 3), np.float16))] * 3
-    windows += [(window // np.uint8(k), clean) for k, (window, clean) in enumerate(windows * 5, 2)]
-    found = set()
-    for seed in range(6):
+    """Powers so far apart that plain sums would depend on it."""
+    levels = np.array([0, 1, 3, 50, 255], np.uint8)
+    windows = [
+        (np.full((8 * k + 1, 5, 3), levels[k % 5]), np.full((8 * k + 1, 5, 3), 1e-4, np.float16))
+        for k in range(40)
+    ]
+
+    def result(order: list[int], total: Callable[[Iterable[float]], float] | None = None) -> float:
         power = NoisePower()
-        for window in random.Random(seed).sample(windows, len(windows)):
-            power.add(*window)
-        found.add(power.result())
-    assert len(found) == 1
+        for number in order:
+            power.add(*windows[number])
+        return power.result() if total is None else total(value for value, _ in power._windows)
+
+    orders = [random.Random(seed).sample(range(40), 40) for seed in range(30)]
+    assert len({result(order, sum) for order in orders}) > 1, "a test that could not fail"
+    assert len({result(order) for order in orders}) == 1

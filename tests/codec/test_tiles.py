@@ -92,7 +92,7 @@ def symbols(make_network: NetworkMaker, make_picture: PictureMaker, tiny_model: 
             calls.clear()
             y = picture_to_latents(picture, inference, strength=1.0, window_pixels=window_pixels)
             found[f"{name} {shape}"] = latents_to_symbols(
-                y, inference, tables, quality_step=157, window_pixels=window_pixels
+                y, inference, tables, quality_step=157, noise=1e-4, window_pixels=window_pixels
             )
             for method in BY_WINDOW[:4]:
                 assert calls[method] == 1 if name == "whole" else calls[method] >= 2

@@ -11,15 +11,14 @@ from torch import Tensor
 from jdcodec.codec.rounding import rounding_shifts
 from jdcodec.inference.interface import LARGEST_SHIFT
 from jdcodec.model.config import ROUNDING_STRENGTH, quality_to_t
-from jdcodec.model.entropy_model import rate_aware_round
-from jdcodec.model.entropy_model import rounding_shifts as shifts_in_training
+from jdcodec.model.entropy_model import logistic_shifts, rate_aware_round
 from jdcodec.model.quality import squared_error_worth
 from jdcodec.training.export import _start_tables
 
 
 def rounded(value: Tensor, level: float, worth: Tensor | None = None) -> Tensor:
     worth = torch.ones(1, 1, 1, 1) if worth is None else worth
-    return rate_aware_round(value, shifts_in_training(torch.full_like(value, level), worth))
+    return rate_aware_round(value, logistic_shifts(torch.full_like(value, level), worth))
 
 
 def test_gradient_is_that_of_the_identity() -> None:

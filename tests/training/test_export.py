@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import jdcodec
 from jdcodec.cli import app
+from jdcodec.codec.noise import NoisePower
 from jdcodec.codec.runtime import start_inference
 from jdcodec.codec.symbols import Symbols, latents_to_symbols, picture_to_latents
 from jdcodec.codec.weights import Weights, load_weights
@@ -30,8 +31,9 @@ from .conftest import OptionsMaker, short_recipe
 def coded(picture: NDArray[np.uint8], weights: Weights, step: int) -> Symbols:
     """The symbols of a picture at a quality step."""
     inference = start_inference(weights, 1 + step / 32, device="cpu", precision="fp32")
-    y = picture_to_latents(picture, inference, strength=1.0)
-    return latents_to_symbols(y, inference, weights.tables, quality_step=step)
+    power = NoisePower()
+    y = picture_to_latents(picture, inference, strength=1.0, observe=power.add)
+    return latents_to_symbols(y, inference, weights.tables, quality_step=step, noise=power.result())
 
 
 @pytest.mark.parametrize("quality", [1, 4.5, 8])

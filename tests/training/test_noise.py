@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from jdcodec.training.noise import CameraNoise, linear_to_srgb, srgb_to_linear
+from jdcodec.training.noise import CameraNoise, camera, linear_to_srgb, srgb_to_linear
+from jdcodec.training.noise.draw import Draw
 
 #: The scene as it is: neither darkened, nor tinted, nor out of focus.
 AS_IT_IS = {"darkened_share": 0.0, "tinted_share": 0.0, "defocused_share": 0.0}
@@ -130,3 +132,17 @@ def test_srgb_curve_and_back() -> None:
     x = torch.linspace(0, 1, 1001)
     torch.testing.assert_close(linear_to_srgb(srgb_to_linear(x)), x, atol=1e-5, rtol=0)
     assert float(srgb_to_linear(torch.tensor(0.5))) == pytest.approx(0.2140, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (7, 12), (16, 9)])
+def test_a_demosaic_is_the_mean_of_the_nearest_of_a_colour(size: tuple[int, int]) -> None:
+    """By two convolutions, written out: what `_mosaic_grain` does by sums."""
+    draws = [Draw(3, torch.device("cpu"), torch.Generator().manual_seed(5)) for _ in range(2)]
+    white = draws[0].field(3, *size)
+    square = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
+    cross = torch.tensor([[0.0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4
+    padded = F.pad(white * camera._bayer(*size, white.device), (1, 1, 1, 1), mode="reflect")
+    mosaiced = F.conv2d(padded, torch.stack((square, cross, square))[:, None], groups=3)
+    blend = torch.where(draws[0].chance(0.25), draws[0].uniform(0, 1), 1.0)
+    found = camera._mosaic_grain(white.shape, draws[1])
+    torch.testing.assert_close(found, blend * mosaiced + (1 - blend) * white)
