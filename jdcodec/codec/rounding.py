@@ -18,9 +18,7 @@ from jdcodec.entropy.tables import LEVELS
 from jdcodec.model.config import LATENT_STEP, ROUNDING_STRENGTH, quality_to_t, t_to_lambda
 
 #: How much stronger than in training, `ROUNDING_STRENGTH`, for noise of the variance of a quantisation step
-#: squared, and the most. Rate at equal PSNR on held-out photographs with the strength of training, against
-#: 1.3 everywhere: clean 0.9 % less, noisy 0.8 to 4.2 % less. Only at high qualities, and for noise that the
-#: denoiser knows less well, was more better, up to 2 at quality 8: it leaves out what the denoiser left in.
+#: squared, and the most. The table with what it does to the rate is in docs/model.md.
 _PER_NOISE, _STRONGEST = 8.0, 1.6
 
 

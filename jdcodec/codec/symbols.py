@@ -25,7 +25,7 @@ from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 
 #: Pixels that a window holds at most, halo included: the networks need about 100 bytes for each. Memory that
 #: is touched for the first time costs more than the halos of smaller windows.
-WINDOW_PIXELS = 1_000_000
+WINDOW_PIXELS = 2_000_000
 
 _SITES = HYPER_STRIDE // LATENT_STRIDE
 
