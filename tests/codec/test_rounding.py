@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from conftest import PictureMaker
 
+from jdcodec.codec import symbols
+from jdcodec.codec.encoder import EncodeSettings, code_photo
 from jdcodec.codec.noise import NoisePower
 from jdcodec.codec.rounding import rounding_shifts, rounding_strength
+from jdcodec.codec.target import SizeGoal
 from jdcodec.codec.weights import find_model, shipped_models
 from jdcodec.inference.interface import latent_gain
 from jdcodec.model.config import ROUNDING_STRENGTH, quality_to_t
+from jdcodec.photo import from_array
 
 GAIN = np.array([0.4, 1.0, 3.0], np.float32)
 
@@ -69,3 +77,23 @@ def test_the_order_of_windows_does_not_matter() -> None:
     orders = [random.Random(seed).sample(range(40), 40) for seed in range(30)]
     assert len({result(order, sum) for order in orders}) > 1, "a test that could not fail"
     assert len({result(order) for order in orders}) == 1
+
+
+def test_every_trial_of_a_size_knows_the_noise(
+    tiny_model: Path, make_picture: PictureMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noises: list[float] = []
+
+    def spy(*arguments: Any, noise: float, **options: Any) -> symbols.Symbols:
+        noises.append(noise)
+        return given(*arguments, noise=noise, **options)
+
+    given = symbols.latents_to_symbols
+    monkeypatch.setattr(symbols, "latents_to_symbols", spy)
+    photo = from_array(make_picture(128, 192))
+    settings = EncodeSettings(model=str(tiny_model), size=SizeGoal(2000.0, never_above=False))
+    assert code_photo(photo, settings).network_runs > 1
+    assert len(noises) > 1 and noises[0] > 0 and len(set(noises)) == 1
+    noises.clear()
+    code_photo(photo, replace(settings, size=None, denoise=0.0))
+    assert noises == [0.0]
