@@ -17,18 +17,18 @@ from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.tables import LEVELS
 from jdcodec.model.config import LATENT_STEP, ROUNDING_STRENGTH, quality_to_t, t_to_lambda
 
-#: How much stronger than in training, `ROUNDING_STRENGTH`, for noise of the variance of a quantisation step
-#: squared, and the most. The table with what it does to the rate is in docs/model.md.
-_PER_NOISE, _STRONGEST = 8.0, 1.6
+#: Strength for photos with so much noise, as a standard deviation in levels of 255, and more. It leaves out
+#: what the denoiser left in. See docs/model.md for what it does to the rate.
+_NOISY_STRENGTH, _NOISY = 1.3, 1.5
 
 
-def rounding_strength(gain: NDArray[np.float32], noise: float) -> float:
-    """Share of the theoretical shift to use for a picture from which noise of that variance was removed.
+def rounding_strength(noise: float) -> float:
+    """Share of the theoretical shift to use for a photo from which noise of that variance was removed.
 
-    gain: as below. noise: mean square of pixels in [0, 1].
+    noise: mean square of pixels in [0, 1]. From that of training, without noise, it rises with the variance.
     """
-    squared_steps = (float(np.median(gain)) / LATENT_STEP) ** 2
-    return min(_STRONGEST, ROUNDING_STRENGTH + _PER_NOISE * noise * squared_steps)
+    share = min(1.0, noise * 255.0**2 / _NOISY**2)
+    return ROUNDING_STRENGTH + (_NOISY_STRENGTH - ROUNDING_STRENGTH) * share
 
 
 @lru_cache(maxsize=32)

@@ -146,7 +146,7 @@ def latents_to_symbols(
         z = inference.rounded_hyperlatents(y[:, *window.outer], HYPER_LIMIT)
         symbols.z[:, *_coarser(window.core)] = z[:, *_coarser(window.inner())]
 
-    strength = rounding_strength(inference.gain, noise)
+    strength = rounding_strength(noise)
     quality = 1.0 + quality_step / QUALITY_STEPS
     rounding = Rounding(*rounding_shifts(tables, inference.gain, quality, strength))
     for window in _mean_windows(sites, window_pixels):

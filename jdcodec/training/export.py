@@ -187,7 +187,7 @@ def _symbols(
     levels = tables.scale_indices(z, quality_step)
     power = NoisePower()
     power.add(pixels, clean.transpose(1, 2, 0))
-    strength = rounding_strength(inference.gain, power.result())
+    strength = rounding_strength(power.result())
     rounding = Rounding(*rounding_shifts(tables, inference.gain, quality, strength))
     residual = inference.residuals(y, z, np.maximum(levels, 1), rounding, LATENT_LIMIT)
     return z, residual, levels
