@@ -151,6 +151,9 @@ def test_an_interrupt_leaves_no_process_and_no_half_file(
     workers = children(process.pid)
     assert len(workers) == 2
     wait_until(lambda: len(contents(out)) == 2)
+    assert process.stdout is not None
+    told = "".join(process.stdout.readline() for _ in range(2))  # the command knows of both, too
+    assert "a.jdc: " in told and "b.jdc: " in told
     if number is signal.SIGINT:
         os.killpg(process.pid, number)  # Ctrl-C reaches every process of the terminal
     else:
