@@ -22,7 +22,7 @@ import numpy.typing as npt
 from jdcodec.errors import JdcError
 
 from .curves import Curve, bd_rate
-from .metrics import Pixels
+from .metrics import Pixels, psnr
 from .noise import NoiseLevel, linear_to_srgb, srgb_to_linear
 
 Floats = npt.NDArray[np.float64]
@@ -104,9 +104,7 @@ def measure(photographs: Sequence[Path], kind: str, model: str) -> Curve:
         for index, quality in enumerate(QUALITIES):
             data = jdcodec.encode(noisy, quality=quality, model=model)
             decoded = jdcodec.decode(data, model=model)
-            error = np.mean(np.square(decoded.astype(np.float64) - clean))
-            psnr = 10 * np.log10(255**2 / max(error, 1e-9))
-            points[index] += 8 * len(data) / clean[..., 0].size, psnr
+            points[index] += 8 * len(data) / clean[..., 0].size, psnr(clean, decoded)
     bpp, quality_db = (points / len(photographs)).T.tolist()
     return Curve.of(bpp, quality_db)
 
@@ -180,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _print(kind: str, model: str, curve: Curve, delta: str) -> None:
-    points = "  ".join(f"{bpp:.3f} {psnr:.2f}" for bpp, psnr in zip(curve.bpp, curve.quality))
+    points = "  ".join(f"{bpp:.3f} {quality:.2f}" for bpp, quality in zip(curve.bpp, curve.quality))
     print(f"{kind:10} {Path(model).stem:16} {delta:>9}  {points}", flush=True)
 
 

@@ -65,8 +65,8 @@ def refine(
 ) -> Symbols:
     """Symbols of a lower cost than those given, bits + lambda · 255² · squared error, after so many passes.
 
-    y: (M, h, w), the latents that `symbols` were rounded from, left as they are. Ends
-    before `passes` where one does not pay; the symbols given are returned where none does.
+    y: (M, h, w), the latents that `symbols` were rounded from, left as they are. Ends before
+    `passes` where one does not pay; the symbols given are returned where none does.
     """
     tables, matrix = weights.tables, _back_projection(weights.network)
     size, wanted = (header.height, header.width), aim.picture

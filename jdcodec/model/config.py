@@ -22,7 +22,7 @@ LATENT_STEP = 0.175
 PRECISE_ROWS = 16
 
 #: Share of the theoretical shift of rate-aware rounding (`jdcodec.codec.rounding`) in training. Encoders take
-#: their own.
+#: it where there is no noise.
 ROUNDING_STRENGTH = 0.8
 
 QUALITY_MIN = 1.0

@@ -8,15 +8,12 @@ from torch import Tensor
 
 def srgb_to_linear(x: Tensor) -> Tensor:
     """IEC 61966-2-1, for values in [0, 1]."""
-    # Its two parts added, each held where the other begins: a third of the time of choosing one of them.
-    power = ((x.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4
-    return (x.clamp_max(0.04045) / 12.92 + (power - 0.04045 / 12.92)).clamp_min(0.0)
+    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
 
 
 def linear_to_srgb(x: Tensor) -> Tensor:
     """IEC 61966-2-1, for values in [0, 1]."""
-    power = 1.055 * x.clamp_min(0.0031308) ** (1 / 2.4)
-    return (x.clamp_max(0.0031308) * 12.92 + (power - (0.055 + 0.0031308 * 12.92))).clamp_min(0.0)
+    return torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def released_to_linear(x: Tensor) -> Tensor:
