@@ -22,8 +22,8 @@ from .tables import HYPER_LIMIT, PROBABILITY_BITS, EntropyTables
 LATENT_LIMIT = 32767
 
 #: An escaped symbol is coded as 16 plain bits: value + 32768.
-_ESCAPE_BITS = 16
-_ESCAPE_BIAS = 1 << (_ESCAPE_BITS - 1)
+ESCAPE_BITS = 16
+_ESCAPE_BIAS = 1 << (ESCAPE_BITS - 1)
 
 
 def encode_tile(tables: EntropyTables, z: NDArray[np.int8], y: NDArray[np.int16], quality_step: int) -> bytes:
@@ -150,7 +150,7 @@ def _encode_escaped(coder: Any, escaped: list[NDArray[Any]]) -> None:
 
     if escaped:
         plain = np.concatenate(escaped).astype(np.int32) + _ESCAPE_BIAS
-        coder.encode(plain, stream.model.Uniform(1 << _ESCAPE_BITS))
+        coder.encode(plain, stream.model.Uniform(1 << ESCAPE_BITS))
 
 
 def _decode_escaped(coder: Any, places: list[NDArray[np.intp]], out: NDArray[Any], limit: int) -> None:
@@ -160,7 +160,7 @@ def _decode_escaped(coder: Any, places: list[NDArray[np.intp]], out: NDArray[Any
     where = np.concatenate(places)
     if not len(where):
         return
-    plain = coder.decode(stream.model.Uniform(1 << _ESCAPE_BITS), len(where)) - _ESCAPE_BIAS
+    plain = coder.decode(stream.model.Uniform(1 << ESCAPE_BITS), len(where)) - _ESCAPE_BIAS
     if np.abs(plain).max() > limit:
         raise DamagedError("the entropy-coded data is damaged: an escaped symbol is out of range")
     out[where] = plain
@@ -169,7 +169,7 @@ def _decode_escaped(coder: Any, places: list[NDArray[np.intp]], out: NDArray[Any
 def _group_bits(table: NDArray[np.int32], values: NDArray[Any]) -> float:
     indices, outside = _indices(table, values)
     bits = PROBABILITY_BITS - np.log2(table.astype(np.float64))
-    return float(bits[indices].sum()) + _ESCAPE_BITS * int(outside.sum())
+    return float(bits[indices].sum()) + ESCAPE_BITS * int(outside.sum())
 
 
 def _decode_symbols(

@@ -27,7 +27,6 @@ from jdcodec.entropy.tables import (
     AFFINE_BITS,
     ANCHORS,
     HYPER_LIMIT,
-    LEVELS,
     QUALITY_STEPS,
     quantise_probabilities,
 )
@@ -39,18 +38,9 @@ from jdcodec.model.entropy_model import LOG_SCALE_STEP, SCALE_MIN
 from jdcodec.model.network import JointCodec
 from jdcodec.training.checkpoint import read_checkpoint, section
 from jdcodec.training.data import find_photographs, load_photographs, random_crops
+from jdcodec.training.level_tables import ESCAPE_SHARE, blend, count_latents, latent_densities
 from jdcodec.training.noise import CameraNoise
 from jdcodec.training.recipe import Recipe
-
-#: Standard deviations that a level's table reaches; what lies beyond is escaped.
-_REACH = 8.0
-_LARGEST_HALF_WIDTH = 1024
-
-#: Weight of the network's density against counts, in symbols.
-_PRIOR_WEIGHT = 200.0
-
-#: Probability left to the escape code where the network's density is all there is to go by.
-_ESCAPE_SHARE = 1e-6
 
 #: Tables are fitted to this many batches of two crops.
 _FIT_BATCHES = 160
@@ -97,7 +87,7 @@ def _start_tables(network: JointCodec) -> EntropyTables:
         t = torch.tensor([quality_to_t(anchor + 1.0)])
         offset = scale.offset(network.gain(t), t).double().flatten()
         offsets.append(offset / LOG_SCALE_STEP * 2**AFFINE_BITS)
-    latent_half, latent_tables = _latent_densities()
+    latent_half, latent_tables = latent_densities()
     hyper_half, hyper_tables = _hyper_densities(network)
     return EntropyTables(
         scale_weight=integers.to(torch.int8).numpy(),
@@ -113,19 +103,6 @@ def _start_tables(network: JointCodec) -> EntropyTables:
     )
 
 
-def _latent_densities() -> tuple[NDArray[np.int32], list[NDArray[np.float64]]]:
-    """Half widths of all levels, and densities −h … h, escape of levels 1 and up."""
-    sigma = SCALE_MIN * np.exp(LOG_SCALE_STEP * np.arange(LEVELS))
-    half = np.clip(np.ceil(_REACH * sigma) + 2, 2, _LARGEST_HALF_WIDTH).astype(np.int32)
-    densities = []
-    for level in range(1, LEVELS):
-        edges = np.arange(-half[level], half[level] + 2) - 0.5
-        scale = sigma[level] * math.sqrt(3.0) / math.pi
-        cumulative = 1.0 / (1.0 + np.exp(-np.clip(edges / scale, -700, 700)))
-        densities.append(np.append(np.diff(cumulative), _ESCAPE_SHARE))
-    return half, densities
-
-
 def _hyper_densities(network: JointCodec) -> tuple[NDArray[np.int32], list[list[NDArray[np.float64]]]]:
     """Half widths of the hyperlatent channels, and at each anchor each channel's density."""
     prior = network.entropy.prior
@@ -137,7 +114,7 @@ def _hyper_densities(network: JointCodec) -> tuple[NDArray[np.int32], list[list[
         rows.append(torch.exp2(-prior.bits(values, t))[0, :, :, 0].double().numpy())
     densities = np.stack(rows)  # (ANCHORS, N, 255)
     half = np.full(channels, HYPER_LIMIT, np.int32)
-    extended = np.concatenate((densities, np.full((ANCHORS, channels, 1), _ESCAPE_SHARE)), axis=2)
+    extended = np.concatenate((densities, np.full((ANCHORS, channels, 1), ESCAPE_SHARE)), axis=2)
     return half, [list(row) for row in extended]
 
 
@@ -145,7 +122,7 @@ def _fit(
     network: JointCodec, start: EntropyTables, batches: Iterable[Tensor], report: Callable[[str], None]
 ) -> EntropyTables:
     """Tables fitted to the symbols that the network makes of the batches."""
-    latent_half, latent_densities = _latent_densities()
+    latent_half, started = latent_densities()
     hyper_half, hyper_densities = _hyper_densities(network)
     latent_counts = [np.zeros(2 * int(h) + 2) for h in latent_half]
     hyper_counts = np.zeros((ANCHORS, len(hyper_half), 2 * HYPER_LIMIT + 2))
@@ -153,17 +130,16 @@ def _fit(
         quality_step = (number * 37) % (QUALITY_STEPS * (ANCHORS - 1) + 1)
         for picture in torch.split(batch, 1):
             z, y, levels = _symbols(network, start, picture, quality_step)
-            _count_latents(latent_counts, levels, y)
+            count_latents(latent_counts, levels, y)
             _count_hyper(hyper_counts, z, quality_step)
     report(f"tables fitted to {int(sum(c.sum() for c in latent_counts)):,} latents")
     latent = [
-        quantise_probabilities(_blend(counts, density))
-        for counts, density in zip(latent_counts[1:], latent_densities)
+        quantise_probabilities(blend(counts, density)) for counts, density in zip(latent_counts[1:], started)
     ]
     hyper = [
         np.concatenate(
             [
-                quantise_probabilities(_blend(counts, density))
+                quantise_probabilities(blend(counts, density))
                 for counts, density in zip(_neighbours(hyper_counts, anchor), hyper_densities[anchor])
             ]
         )
@@ -193,16 +169,6 @@ def _symbols(
     return z, residual, levels
 
 
-def _count_latents(
-    counts: list[NDArray[np.float64]], levels: NDArray[np.uint8], y: NDArray[np.int16]
-) -> None:
-    for level in range(LEVELS):
-        values = y[levels == level].astype(np.int64)
-        half = (len(counts[level]) - 2) // 2
-        places = np.where(np.abs(values) <= half, values + half, 2 * half + 1)
-        counts[level] += np.bincount(places, minlength=len(counts[level]))
-
-
 def _count_hyper(counts: NDArray[np.float64], z: NDArray[np.int8], quality_step: int) -> None:
     anchor = (quality_step + QUALITY_STEPS // 2) // QUALITY_STEPS
     for channel in range(z.shape[0]):
@@ -217,16 +183,6 @@ def _neighbours(counts: NDArray[np.float64], anchor: int) -> NDArray[np.float64]
         if 0 <= other < len(counts):
             total += 0.5 * counts[other]
     return total
-
-
-def _blend(counts: NDArray[np.float64], density: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Counts, made symmetric where the density is, over the network's density as a prior."""
-    symbols, escape = counts[:-1], counts[-1:]
-    if np.allclose(density[:-1], density[-2::-1]):
-        symbols = 0.5 * (symbols + symbols[::-1])
-    blended: NDArray[np.float64] = np.concatenate((symbols, escape)) + _PRIOR_WEIGHT * density / density.sum()
-    share: NDArray[np.float64] = blended / blended.sum()
-    return share
 
 
 def check_export(path: Path, photographs: Path | None, recipe: Recipe, *, force: bool = False) -> None:

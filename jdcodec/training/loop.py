@@ -155,6 +155,7 @@ class Trainer:
     def run(self, stop: Callable[[], bool]) -> None:
         """Steps until the budget is used or `stop()` says so; always leaves a checkpoint."""
         self.forward = self.team.wrapped(self.task, self.device)
+        self.task.begin(self.data)
         self.folder.start(self.step)
         if not self.folder.checkpoint.exists():
             self.save()
@@ -249,6 +250,7 @@ class Trainer:
             return
         task = build_task(self.recipe, self.device)
         task.network.load_state_dict(self.average)
+        task.take_fitted(self.task)
         self._write({"step": self.step, "validation": validation.measure(task)})
         self.folder.write_sample(self.step, validation.sheet(task))
 

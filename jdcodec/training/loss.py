@@ -59,9 +59,27 @@ def rate_distortion_loss(
     loss = bpp + lam * (
         255**2 * mse if distortion == "mse" else MS_SSIM_SCALE * (1 - ms_ssim(decoded, target))
     )
+    return (_balance(loss, lam) * loss).mean(), bpp.detach(), mse.detach()
+
+
+def symbol_loss(
+    bits: Tensor, smooth_bits: Tensor, error_bits: Tensor, pixels: int, t: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(mean of weighted bits, smooth bits and worth of the squared error in bits; bpp of each picture).
+
+    All (B,). `smooth_bits` stand for `bits` where those have no gradient: they do not count in the weights,
+    which are those of `rate_distortion_loss`.
+    """
+    lam = LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** t
+    weight = _balance((bits + error_bits) / pixels, lam)
+    total = weight * (bits + smooth_bits + error_bits) / pixels
+    return total.mean(), (bits / pixels).detach()
+
+
+def _balance(loss: Tensor, lam: Tensor) -> Tensor:
+    """What to multiply each picture's loss with, (B,)."""
     usual = (lam / _LAMBDA_MIDDLE).sqrt()
-    weight = torch.rsqrt(usual * torch.maximum(loss.detach(), 0.2 * usual))
-    return (weight * loss).mean(), bpp.detach(), mse.detach()
+    return torch.rsqrt(usual * torch.maximum(loss.detach(), 0.2 * usual))
 
 
 def joint_loss(

@@ -52,7 +52,7 @@ class Recipe:
         lambda·255²·MSE.
     part: "stem" trains the denoiser alone, "codec" the codec on clean photographs, "all" both jointly,
         "codec-after-stem" the codec on what a denoiser, that of `--start-from` and left as it is, makes of
-        noisy and clean pictures.
+        noisy and clean pictures, "entropy" the entropy model alone, on the symbols that files hold.
     source: "made" makes noise on clean photographs; "pairs" takes noisy crops and their targets from an
         index (`jdc data index`).
     threshold: of the pairs, only crops whose MS-SSIM to their target is at least this.
@@ -209,7 +209,7 @@ def _check(source: str, recipe: Recipe) -> None:
 def _choice_problem(recipe: Recipe) -> str | None:
     choices = {
         "optimizer": ("adam", "muon"),
-        "part": ("stem", "codec", "codec-after-stem", "all"),
+        "part": ("stem", "codec", "codec-after-stem", "entropy", "all"),
         "source": ("made", "pairs"),
         "targets": ("clean", "denoised"),
         "loss": ("mse", "ms-ssim"),
@@ -240,7 +240,9 @@ def _arch_problem(recipe: Recipe) -> str | None:
     if recipe.guidance_weight and not system.has_features:
         able = [name for name, other in architectures().items() if other.has_features]
         return f"guidance_weight needs features to guide: arch must be {', '.join((*CONFIGS, *able))}"
-    if recipe.part in ("stem", "codec-after-stem") or (recipe.part == "codec" and system.is_denoiser):
+    if recipe.part in ("stem", "codec-after-stem", "entropy") or (
+        recipe.part == "codec" and system.is_denoiser
+    ):
         return f'part = "{recipe.part}" is of networks with both a denoiser and a codec, not of {recipe.arch}'
     if system.is_denoiser:
         return "lambda weighs distortion against rate; a denoiser has no rate" if recipe.lambda_ else None

@@ -42,6 +42,12 @@ class Task(nn.Module):
     def prepare(self, data: Batches) -> None:
         """Fit to the data what is not learned, before the first step of a new run."""
 
+    def begin(self, data: Batches) -> None:
+        """Fit to the data what follows from the weights, before the first step of a new or resumed run."""
+
+    def take_fitted(self, other: Task) -> None:
+        """Take what `begin` fitted in another task of the same recipe."""
+
     def check(self, checkpoint: Checkpoint, path: Path) -> None:
         """Raise TrainingError unless a checkpoint is one of this network."""
         raise NotImplementedError
@@ -69,6 +75,10 @@ def build_task(recipe: Recipe, device: torch.device, compiler: Compiler = lambda
     What is trained of the network runs as the compiler makes it. Raises TrainingError where the network
     cannot be built.
     """
+    if recipe.part == "entropy":
+        from .entropy_task import EntropyTask
+
+        return EntropyTask(recipe, device, compiler)
     if recipe.reference is None:
         return JointTask(recipe, device, compiler)
     from .reference_task import ReferenceTask
