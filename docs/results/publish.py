@@ -42,6 +42,7 @@ TITLES = {
     "nlm+avif": "AVIF 4:4:4 after non-local means",
     "stem+avif": "AVIF 4:4:4 after jdc's denoiser alone",
     "jdc@0": "jdc without denoising",
+    "jdc@0^9": "jdc without denoising, effort 9",
 }
 SHORT = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "jxl": "JPEG XL", "bpg": "BPG †"}
 
@@ -86,18 +87,16 @@ def quality_table(points: list[dict[str, Any]]) -> str:
 
 
 def rate_table(curves: dict[str, list[dict[str, Any]]]) -> str:
-    ours = curve_of(curves["jdc"])
     rivals = [codec for codec in SHORT if codec in curves]
-    rates = [bd_rate(curve_of(curves[codec]), ours).value for codec in rivals]
-    cells = ["no overlap" if rate is None else f"{rate:+.0f} %" for rate in rates]
     heads = [SHORT[codec] for codec in rivals]
-    return "\n".join(
-        [
-            "| | " + " | ".join(heads) + " |",
-            "|---|" + "---|" * len(heads),
-            "| rate of jdc at equal PSNR | " + " | ".join(cells) + " |",
-        ]
-    )
+    lines = ["| rate at equal PSNR | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
+    for codec in ("jdc", "jdc@0", "jdc@0^9"):
+        if codec in curves:
+            ours = curve_of(curves[codec])
+            rates = [bd_rate(curve_of(curves[rival]), ours).value for rival in rivals]
+            cells = ["no overlap" if rate is None else f"{rate:+.0f} %" for rate in rates]
+            lines.append(f"| {TITLES.get(codec, codec)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def peak_table(curves: dict[str, list[dict[str, Any]]]) -> str:

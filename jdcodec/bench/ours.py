@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import jdcodec
+from jdcodec.codec.encoder import DEFAULT_EFFORT, MAX_EFFORT
 from jdcodec.errors import JdcError, ModelError
 
 from .codec import Scale, Unavailable
@@ -21,37 +22,42 @@ SCALE = Scale(1, 8, 1 / 32, (1, 2, 3, 4, 5, 6, 7, 8))
 _ALIGN = 64
 """The networks take sides that are multiples of this."""
 
-_NAME = re.compile(r"jdc(?::(?P<model>[^@]+))?(?:@(?P<strength>[^@]+))?")
+_NAME = re.compile(r"jdc(?::(?P<model>[^@^]+))?(?:@(?P<strength>[^@^]+))?(?:\^(?P<effort>[^@^]+))?")
+_FORM = "jdc:MODEL@STRENGTH^EFFORT, of which all but jdc may be left out"
 
 
 def is_ours(name: str) -> bool:
-    """Whether `name` is one of jdc's: "jdc", "jdc:best", "jdc@0", "jdc:weights/mine.safetensors@0.5"."""
+    """Whether `name` is one of jdc's: "jdc", "jdc:best", "jdc@0", "jdc:weights/mine.safetensors@0.5^9"."""
     return _NAME.fullmatch(name) is not None
 
 
 def ours(name: str = "jdc", *, model: str = "fast", denoise: float = 1.0, device: str = "auto") -> Library:
-    """jdc as a library under test. What the name says, `jdc:MODEL@STRENGTH`, goes before the arguments.
+    """jdc as a library under test. What its name says, `jdc:MODEL@STRENGTH^EFFORT`, is used first.
 
-    Raises JdcError for a name that is not of that form and for a strength outside [0, 1].
+    Raises JdcError for a name of another form, a strength outside [0, 1] and an effort outside 1 … 9.
     """
     parts = _NAME.fullmatch(name)
     if parts is None:
-        raise JdcError(f"{name!r} is not of the form jdc, jdc:MODEL, jdc@STRENGTH or jdc:MODEL@STRENGTH")
+        raise JdcError(f"{name!r} is not of the form {_FORM}")
     model = parts["model"] or model
     strength = _strength(name, parts["strength"] or denoise)
+    effort = _effort(name, parts["effort"])
 
     def encode(pixels: Pixels, quality: float) -> bytes:
-        return jdcodec.encode(pixels, quality=quality, denoise=strength, model=model, device=device)
+        return jdcodec.encode(
+            pixels, quality=quality, denoise=strength, effort=effort, model=model, device=device
+        )
 
     def decode(data: bytes) -> Pixels:
         return jdcodec.decode(data, device=device, model=model)
 
     options = f"denoise={strength:g}, model={model!r}, device={device!r}"
+    title = Path(model).stem + (f", denoise {strength:g}" if strength != 1 else "")
+    if effort != DEFAULT_EFFORT:
+        options, title = f"effort={effort}, {options}", f"{title}, effort {effort}"
     return Library(
         name=name,
-        title=f"jdc ({Path(model).stem})"
-        if strength == 1
-        else f"jdc ({Path(model).stem}, denoise {strength:g})",
+        title=f"jdc ({title})",
         scale=SCALE,
         load=lambda: _version(model),
         encode=encode,
@@ -80,6 +86,14 @@ def _strength(name: str, value: str | float) -> float:
     if not 0 <= strength <= 1:
         raise JdcError(f"{name}: the strength of denoising is a number from 0 to 1, not {value}")
     return strength
+
+
+def _effort(name: str, value: str | None) -> int:
+    if value is None:
+        return DEFAULT_EFFORT
+    if not value.isdecimal() or not 1 <= int(value) <= MAX_EFFORT:
+        raise JdcError(f"{name}: the effort is a whole number from 1 to {MAX_EFFORT}, not {value}")
+    return int(value)
 
 
 def _version(model: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,18 @@ def test_the_curve_is_that_of_files_coded_by_hand(clean_set: Path, tmp_path: Pat
         with Image.open(picture) as target, Image.open(decoded) as result:
             assert point.psnr == psnr(np.asarray(target), np.asarray(result))
         assert point.bytes == coded.stat().st_size
+
+
+def test_a_name_chooses_strength_and_effort(clean_set: Path) -> None:
+    codec = ours("jdc@0^6", device="cpu")
+    assert codec.title == "jdc (fast, denoise 0, effort 6)"
+    picture = np.array(Image.open(next(clean_set.glob("*.png"))).convert("RGB"))
+    options: dict[str, Any] = {"quality": 4.0, "denoise": 0.0, "device": "cpu"}
+    data = codec.encode(picture, 4.0)
+    assert data == jdcodec.encode(picture, effort=6, **options)
+    assert data != jdcodec.encode(picture, **options)
+    described = codec.describe(4.0)
+    assert "effort=6" in described and "denoise=0" in described
 
 
 def test_the_denoiser_alone_keeps_sizes_and_removes_noise() -> None:

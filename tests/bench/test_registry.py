@@ -57,6 +57,10 @@ def test_grids_go_from_worst_to_best_within_the_scale() -> None:
         ("jdc@2", "from 0 to 1"),
         ("jdc@nan", "from 0 to 1"),
         ("jdc@x", "from 0 to 1"),
+        ("jdc^0", "whole number from 1 to 9"),
+        ("jdc@0^10", "whole number from 1 to 9"),
+        ("jdc^x", "whole number from 1 to 9"),
+        ("jdc^²", "whole number from 1 to 9"),
     ],
 )
 def test_unknown_names_get_the_nearest_known_one(name: str, hint: str) -> None:
