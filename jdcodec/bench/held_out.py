@@ -116,7 +116,9 @@ def _middle(picture: Pixels, size: int) -> Pixels:
 
 
 def _through_mosaic(clean: Pixels, random: np.random.Generator, noise: float, balance: Floats) -> Pixels:
-    """With shot and read noise on an RGGB mosaic, demosaiced bilinearly; the scene keeps its detail.
+    """With shot and read noise on a Bayer mosaic, demosaiced bilinearly; the scene keeps its detail.
+
+    Which colour lies at the corner is random, as it is in photographs.
 
     noise: the deviation of a white pixel's shot noise; balance: what each colour is multiplied by after it.
     """
@@ -131,7 +133,10 @@ def _through_mosaic(clean: Pixels, random: np.random.Generator, noise: float, ba
         np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4,
         np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4,
     )
-    places = ((rows == 0) & (columns == 0), rows != columns, (rows == 1) & (columns == 1))
+    red_row, red_column = random.integers(2, size=2)
+    red = (rows == red_row) & (columns == red_column)
+    blue = (rows != red_row) & (columns != red_column)
+    places = (red, ~(red | blue), blue)
     planes = [
         convolve(grain[..., colour] * place, cross if colour == 1 else square, mode="mirror")
         for colour, place in enumerate(places)

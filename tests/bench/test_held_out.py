@@ -65,6 +65,16 @@ def test_noise_of_a_mosaic_is_coarser_than_white(photographs: list[Path]) -> Non
     assert abs(neighbours("raw-gamma")) < 0.1 < 0.2 < neighbours("lamp")
 
 
+def test_any_colour_of_a_mosaic_may_lie_at_the_corner() -> None:
+    gray = np.full((64, 64, 3), 128, np.uint8)
+    corners = set()
+    for seed in range(30):
+        noisy = held_out._through_mosaic(gray, np.random.default_rng(seed), 0.05, np.ones(3))
+        red = noisy[..., 0].astype(float).reshape(32, 2, 32, 2).var((0, 2))
+        corners.add(int(red.argmax()))
+    assert corners == {0, 1, 2, 3}
+
+
 def test_the_command_compares(
     tmp_path: Path,
     tiny_model: Path,

@@ -144,5 +144,19 @@ def test_a_demosaic_is_the_mean_of_the_nearest_of_a_colour(size: tuple[int, int]
     padded = F.pad(white * camera._bayer(*size, white.device), (1, 1, 1, 1), mode="reflect")
     mosaiced = F.conv2d(padded, torch.stack((square, cross, square))[:, None], groups=3)
     blend = torch.where(draws[0].chance(0.25), draws[0].uniform(0, 1), 1.0)
+    expected = blend * mosaiced + (1 - blend) * white
+    for axis in (2, 3):
+        expected = torch.where(draws[0].chance(0.5), expected.flip(axis), expected)
     found = camera._mosaic_grain(white.shape, draws[1])
-    torch.testing.assert_close(found, blend * mosaiced + (1 - blend) * white)
+    torch.testing.assert_close(found, expected)
+
+
+def test_any_colour_of_the_mosaic_may_lie_at_the_corner() -> None:
+    """A network that saw one arrangement only would be at a loss with half of all photographs."""
+    grain = camera._mosaic_grain(
+        torch.Size((200, 3, 32, 32)), Draw(200, torch.device("cpu"), torch.Generator())
+    )
+    # Where red is measured and not interpolated its noise is strongest.
+    power = grain[:, 0].reshape(200, 16, 2, 16, 2).square().mean((1, 3)).flatten(1)
+    corners = torch.bincount(power.argmax(1), minlength=4)
+    assert corners.min() > 25, corners

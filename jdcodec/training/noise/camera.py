@@ -122,10 +122,12 @@ def _random_camera(draw: Draw) -> tuple[Tensor, Tensor]:
 
 
 def _mosaic_grain(shape: torch.Size, draw: Draw) -> Tensor:
-    """Unit noise on an RGGB mosaic, demosaiced bilinearly; mixed with white noise in a quarter of cases.
+    """Unit noise on a Bayer mosaic, demosaiced bilinearly; mixed with white noise in a quarter of cases.
 
     A demosaic is nearly linear, so the noise is demosaiced apart from the scene: the scene keeps its
-    detail and the noise its spatial correlation.
+    detail and the noise its spatial correlation. The corner of each mosaic is red, blue or either green, as
+    cameras, crops and turns have it: a network that works in patches learns where red lies if it is always
+    the same, and then fails on all other photographs.
     """
     _, _, height, width = shape
     white = draw.field(3, height, width)
@@ -138,7 +140,10 @@ def _mosaic_grain(shape: torch.Size, draw: Draw) -> Tensor:
     green = middle[:, 1]
     mosaiced[:, 1] = (beside[:, 1, :, 1:-1] + green[..., :-2] + green[..., 2:]) / 4 + green[..., 1:-1]
     blend = torch.where(draw.chance(0.25), draw.uniform(0, 1), 1.0)
-    return blend * mosaiced + (1 - blend) * white
+    grain = blend * mosaiced + (1 - blend) * white
+    for axis in (2, 3):
+        grain = torch.where(draw.chance(0.5), grain.flip(axis), grain)
+    return grain
 
 
 def _bayer(height: int, width: int, device: torch.device) -> Tensor:
