@@ -97,7 +97,7 @@ def test_tables_go_between_the_markers_of_all_pages(
         f"| {p['quality']:g} | {p['bpp']:.3f} | {p['psnr']:.2f} | {p['ms_ssim']:.4f} |" for p in curves["jdc"]
     ]
     assert re.fullmatch(
-        r"\| \| JPEG \|\n\|---\|---\|\n\| rate of jdc at equal PSNR \| -\d+ % \|",
+        r"\| rate at equal PSNR \| JPEG \|\n\|---\|---\|\n\| jdc \| -\d+ % \|",
         between(text, "clean-rivals"),
     )
     peaks = between(text, "noisy-rivals").splitlines()[2:]
@@ -153,8 +153,22 @@ def test_bpg_comes_from_the_anchors(
     anchors.write_text(json.dumps({"measured": {"clean": {"curves": {"bpg": bpg}}}}), "utf-8")
     run(publish, monkeypatch, f"clean={runs['clean']}", "--anchors", anchors)
     table = between((publish.ROOT / "README.md").read_text("utf-8"), "clean-rivals").splitlines()
-    assert table[0] == "| | JPEG | BPG † |"
+    assert table[0] == "| rate at equal PSNR | JPEG | BPG † |"
     assert table[2].endswith("| -50 % |")
+
+
+def test_each_way_of_running_jdc_has_a_row(publish: ModuleType) -> None:
+    def curve(share: float) -> list[dict[str, float]]:
+        return [{"bpp": share * 2.0**n, "psnr": 30.0 + 3 * n} for n in range(4)]
+
+    table = publish.rate_table(
+        {"jdc": curve(1), "jdc@0^9": curve(0.8), "jpeg": curve(2), "jdc@0": curve(0.9)}
+    )
+    assert table.splitlines()[2:] == [
+        "| jdc | -50 % |",
+        "| jdc without denoising | -55 % |",
+        "| jdc without denoising, effort 9 | -60 % |",
+    ]
 
 
 @pytest.mark.parametrize(
