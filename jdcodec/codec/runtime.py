@@ -107,18 +107,8 @@ def _torch_device(name: str) -> torch.device:
 def _torch_dtype(place: torch.device, precision: str) -> torch.dtype:
     import torch
 
+    from jdcodec.model.precision import fast_dtype
+
     if precision == "auto":
-        return torch.bfloat16 if _has_fast_bf16(place) else torch.float32
+        return fast_dtype(place)
     return torch.bfloat16 if precision == "bf16" else torch.float32
-
-
-def _has_fast_bf16(place: torch.device) -> bool:
-    """Whether bf16 multiplies at more than fp32's speed: AVX-512 BF16, AMX, or a recent GPU."""
-    import torch
-
-    if place.type == "cuda":
-        return torch.cuda.get_device_capability(place) >= (8, 0)
-    if place.type != "cpu":
-        return False
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(supported and supported())

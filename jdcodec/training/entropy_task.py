@@ -24,6 +24,7 @@ from jdcodec.model.entropy_model import (
     rate_aware_round,
     straight_through_round,
 )
+from jdcodec.model.precision import fast_autocast
 from jdcodec.model.quality import squared_error_worth
 
 from .batches import Batches
@@ -81,7 +82,7 @@ class EntropyTask(JointTask):
 
     def forward(self, noisy: Tensor, target: Tensor, strength: Tensor, t: Tensor) -> Loss:
         latents, t, rounding = self._latents(noisy, strength, t)
-        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+        with fast_autocast(noisy.device):
             bits, smooth, error = self._descend(latents, t, rounding)
         total, bpp = symbol_loss(bits, smooth, error, noisy.shape[2] * noisy.shape[3], t)
         nothing = torch.empty(0, device=noisy.device)
@@ -91,7 +92,7 @@ class EntropyTask(JointTask):
         """As files would have it: whole hyperlatents and symbols, the latter by the tables."""
         ones = torch.ones(len(x), device=x.device)
         latents, ts, rounding = self._latents(x, ones, t * ones)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+        with fast_autocast(x.device):
             coded = self._coded(latents, ts, rounding)
             picture = self.network.synthesis(coded.decoded, ts)
         bits = self._costs.of(coded.symbols, coded.levels).sum((1, 2, 3))
@@ -100,7 +101,7 @@ class EntropyTask(JointTask):
     @torch.no_grad()
     def _latents(self, noisy: Tensor, strength: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(latents of denoised pictures; t; strength of rate-aware rounding (B,), as encoders choose it)."""
-        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+        with fast_autocast(noisy.device):
             noise = self.network.denoiser(noisy).float().contiguous()
             removed = strength[:, None, None, None] * noise
             y = self.network.analysis(noisy - removed, t)

@@ -36,6 +36,7 @@ from jdcodec.inference.on_torch import TorchInference
 from jdcodec.model.config import ModelConfig, quality_to_t
 from jdcodec.model.entropy_model import LOG_SCALE_STEP, SCALE_MIN
 from jdcodec.model.network import JointCodec
+from jdcodec.model.precision import fast_dtype
 from jdcodec.training.checkpoint import read_checkpoint, section
 from jdcodec.training.data import find_photographs, load_photographs, random_crops
 from jdcodec.training.level_tables import ESCAPE_SHARE, blend, count_latents, latent_densities
@@ -155,7 +156,7 @@ def _symbols(
     network: JointCodec, tables: EntropyTables, picture: Tensor, quality_step: int
 ) -> tuple[NDArray[np.int8], NDArray[np.int16], NDArray[np.uint8]]:
     quality = 1 + quality_step / QUALITY_STEPS
-    inference = TorchInference(network, quality_to_t(quality), torch.bfloat16)
+    inference = TorchInference(network, quality_to_t(quality), fast_dtype(picture.device))
     pixels = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
     clean = inference.denoise(pixels, 1.0)
     y = inference.latents(clean)

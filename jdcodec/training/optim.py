@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jdcodec.model.precision import fast_dtype
+
 #: Learning rate of the linear block transforms relative to the rest: they start as a DCT whose entries
 #: are small, and full steps would shake it apart.
 LINEAR_RATE = 0.03
@@ -49,7 +51,7 @@ class Muon(torch.optim.Optimizer):
 
 def _orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     """(N, rows, columns) to about U Vᵀ of each matrix's singular value decomposition."""
-    x = matrices.to(torch.bfloat16)
+    x = matrices.to(fast_dtype(matrices.device))
     wide = x.shape[1] <= x.shape[2]
     x = (x if wide else x.mT).contiguous()
     x /= x.norm(dim=(1, 2), keepdim=True) + 1e-7

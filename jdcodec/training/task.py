@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from jdcodec.errors import TrainingError
 from jdcodec.model.config import CONFIGS, ModelConfig, t_to_lambda
 from jdcodec.model.network import JointCodec
+from jdcodec.model.precision import fast_autocast
 
 from .batches import Batches
 from .checkpoint import Checkpoint, read_averaged
@@ -114,7 +115,7 @@ class JointTask(Task):
     def forward(self, noisy: Tensor, target: Tensor, strength: Tensor, t: Tensor) -> Loss:
         recipe = self.recipe
         nothing = torch.empty(0, device=noisy.device)
-        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+        with fast_autocast(noisy.device):
             if recipe.part == "stem":
                 denoised = noisy - self._denoise(noisy).float()
                 total, stem_mse = stem_loss(denoised, target)
@@ -172,7 +173,7 @@ class JointTask(Task):
 
     def decode(self, x: Tensor, t: float) -> tuple[Tensor, Tensor]:
         ones = torch.ones(len(x), device=x.device)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+        with fast_autocast(x.device):
             if self.recipe.part == "codec":
                 decoded, latent_bits, hyper_bits = self.network.code(x, t * ones)
             else:
@@ -183,7 +184,7 @@ class JointTask(Task):
     def denoise(self, x: Tensor) -> Tensor | None:
         if self.recipe.part == "codec":
             return None
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+        with fast_autocast(x.device):
             noise: Tensor = self.network.denoiser(x).float()
         return x - noise
 
