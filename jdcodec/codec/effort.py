@@ -75,7 +75,12 @@ def refine(
     for number in range(passes + 1):
         if number:
             symbols = latents_to_symbols(
-                aimed, inference, tables, quality_step=header.quality_code, noise=aim.noise
+                aimed,
+                inference,
+                tables,
+                header.tiles(),
+                quality_step=header.quality_code,
+                noise=aim.noise,
             )
         y_hat = symbols_to_latents(symbols, inference)
         picture = latents_to_picture(y_hat, inference, size, wanted.dtype.type, gray=header.gray)

@@ -105,7 +105,8 @@ def code_tiles(symbols: Symbols, weights: Weights, header: Header) -> Iterator[T
     def code(rect: TileRect) -> Tile:
         tile = symbols.tile(rect)
         z, y = np.ascontiguousarray(tile.z), np.ascontiguousarray(tile.y)
-        data = encode_tile(weights.tables, z, y, header.quality_code)
+        layout = symbols.layouts.get(rect.index)
+        data = encode_tile(weights.tables, z, y, header.quality_code, layout)
         return Tile(rect.index, symbols_crc(z, y), data)
 
     return in_order(code, header.tiles())
@@ -177,7 +178,12 @@ class _PhotoCoder:
         photo, weights, header = self._photo, self._weights, replace(self.header, quality_code=step)
         inference = self._inference(header.quality)
         symbols = latents_to_symbols(
-            self._latents, inference, weights.tables, quality_step=step, noise=self._noise
+            self._latents,
+            inference,
+            weights.tables,
+            header.tiles(),
+            quality_step=step,
+            noise=self._noise,
         )
         if self._settings.effort > DEFAULT_EFFORT:
             symbols = self._refined(symbols, header, inference)

@@ -35,7 +35,7 @@ def rounding_strength(noise: float) -> float:
 def _step_bits(tables: EntropyTables) -> NDArray[np.float32]:
     """Bits that a latent costs more at magnitude 1 than at 0, and at 2 than at 1: (2, LEVELS)."""
     bits = np.zeros((2, LEVELS), np.float32)
-    for level in range(1, LEVELS):
+    for level in range(1, tables.trellis_level):  # what is not rounded alone is left to `quantise`
         table = tables.latent_table(level).astype(np.float64)
         centre = (len(table) - 2) // 2
         bits[:, level] = np.maximum(np.log2(table[centre : centre + 2] / table[centre + 1 : centre + 3]), 0)
@@ -43,13 +43,20 @@ def _step_bits(tables: EntropyTables) -> NDArray[np.float32]:
 
 
 def rounding_shifts(
-    tables: EntropyTables, gain: NDArray[np.float32], quality: float, strength: float
+    tables: EntropyTables, worth: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(bits of the first and of further steps by level, (2, LEVELS); factor by channel, (M,)).
 
-    Their product is how far above n − 1/2 a magnitude must lie to become n. `gain`: (M,), what latents are
-    multiplied by before they are rounded; `strength`: share of the theoretical shift. MSE is the mean over
-    three colours, hence the 3.
+    Their product is how far above n − 1/2 a magnitude must lie to become n. `worth`: see `error_worth`.
+    """
+    return _step_bits(tables), (0.5 / worth).astype(np.float32)
+
+
+def error_worth(gain: NDArray[np.float32], quality: float, strength: float) -> NDArray[np.float32]:
+    """Bits that a squared error of one quantisation step is worth by channel, (M,).
+
+    `gain`: (M,), what latents are multiplied by before they are rounded. The more `strength`, the less errors
+    are worth: 1 is what theory has. MSE is the mean over three colours, hence the 3.
     """
     worth = t_to_lambda(quality_to_t(quality)) * 255.0**2 / 3.0 * (LATENT_STEP / gain) ** 2
-    return _step_bits(tables), (strength / (2.0 * worth)).astype(np.float32)
+    return (worth / strength).astype(np.float32)

@@ -58,7 +58,7 @@ def _on_openvino(weights: Weights, t: float, precision: str) -> Inference:
         key = (weights.model_id, "openvino", bf16, usable_cores())
         if key not in _networks:
             check_network(weights)
-            _networks[key] = Network(weights.config, weights.network, bf16=bf16)
+            _networks[key] = Network(weights.config, weights.network, bf16=bf16, units=weights.tables.units)
         network = _networks[key]
     return OpenVinoInference(network, t)
 
@@ -72,7 +72,7 @@ def _on_torch(weights: Weights, t: float, device: str, precision: str) -> Infere
         if key not in _networks:
             _networks[key] = build_network(weights, place)
         network = _networks[key]
-    return TorchInference(network, t, _torch_dtype(place, precision))
+    return TorchInference(network, t, _torch_dtype(place, precision), weights.tables.units)
 
 
 def _is_installed(package: str) -> bool:

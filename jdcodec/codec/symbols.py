@@ -7,21 +7,23 @@ latents exist just where the windows at work reach.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.rounding import rounding_shifts, rounding_strength
+from jdcodec.codec.quantise import quantise_tiles
+from jdcodec.codec.rounding import error_worth, rounding_shifts, rounding_strength
 from jdcodec.codec.windows import Window, cover, relay
 from jdcodec.container import TileRect
 from jdcodec.entropy import EntropyTables
-from jdcodec.entropy.coder import LATENT_LIMIT
-from jdcodec.entropy.tables import HYPER_LIMIT, QUALITY_STEPS
+from jdcodec.entropy.layout import Layout
+from jdcodec.entropy.tables import HYPER_LIMIT, LEVELS, QUALITY_STEPS
 from jdcodec.inference.halo import HYPER_HALO, MEAN_HALO
 from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType, Rounding
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
+from jdcodec.threads import in_order
 
 #: Pixels that a window holds at most, halo included: the networks need about 100 bytes for each. Memory that
 #: is touched for the first time costs more than the halos of smaller windows.
@@ -35,10 +37,14 @@ Observer = Callable[[NDArray[Any], Denoised], None]
 
 @dataclass(frozen=True)
 class Symbols:
-    """What a file's tiles code: hyperlatents z (N, h, w) int8 and latents y (M, 4 h, 4 w) int16."""
+    """What a file's tiles code: hyperlatents z (N, h, w) int8 and latents y (M, 4 h, 4 w) int16, in units.
+
+    layouts: those of tiles by index, where the symbols were made with them.
+    """
 
     z: NDArray[np.int8]
     y: NDArray[np.int16]
+    layouts: dict[int, Layout] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, tables: EntropyTables, coded_height: int, coded_width: int) -> Symbols:
@@ -50,12 +56,13 @@ class Symbols:
 
     def tile(self, rect: TileRect) -> Symbols:
         """The symbols of one tile, as views."""
-        return Symbols(_crop(self.z, rect, HYPER_STRIDE), _crop(self.y, rect, LATENT_STRIDE))
+        return Symbols(self.z[_place(rect, HYPER_STRIDE)], self.y[_place(rect, LATENT_STRIDE)])
 
 
-def _crop(grid: NDArray[Any], rect: TileRect, stride: int) -> NDArray[Any]:
+def _place(rect: TileRect, stride: int) -> tuple[slice, slice, slice]:
+    """A tile's place in a grid (channels, rows, columns)."""
     rows = slice(rect.y // stride, (rect.y + rect.height) // stride)
-    return grid[:, rows, rect.x // stride : (rect.x + rect.width) // stride]
+    return slice(None), rows, slice(rect.x // stride, (rect.x + rect.width) // stride)
 
 
 def prepare_encoding(pixels: NDArray[Any], inference: Inference, strength: float) -> None:
@@ -65,7 +72,8 @@ def prepare_encoding(pixels: NDArray[Any], inference: Inference, strength: float
     calls: list[Call] = [
         ("latents", *_size(_analysis_windows(coded, inference, WINDOW_PIXELS))),
         ("hyperlatents", *_size(_hyper_windows(sites, WINDOW_PIXELS))),
-        ("residuals", *_size(_mean_windows(sites, WINDOW_PIXELS)), LATENT_LIMIT),
+        ("code_anchors", *_size(_mean_windows(sites, WINDOW_PIXELS))),
+        ("code_others", *_size(_mean_windows(sites, WINDOW_PIXELS))),
     ]
     if strength:
         windows = _denoiser_windows(coded, inference, strength, WINDOW_PIXELS)
@@ -131,6 +139,7 @@ def latents_to_symbols(
     y: Floats,
     inference: Inference,
     tables: EntropyTables,
+    tiles: Iterable[TileRect],
     *,
     quality_step: int,
     noise: float,
@@ -138,7 +147,8 @@ def latents_to_symbols(
 ) -> Symbols:
     """Latents (M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work.
 
-    noise: mean square of what was removed from the picture, pixels in [0, 1] (`NoisePower`).
+    tiles: those of the picture, all of them. noise: mean square of what was removed from the picture, pixels in
+    [0, 1] (`NoisePower`).
     """
     sites = y.shape[1], y.shape[2]
     symbols = Symbols.empty(tables, sites[0] * LATENT_STRIDE, sites[1] * LATENT_STRIDE)
@@ -146,14 +156,28 @@ def latents_to_symbols(
         z = inference.rounded_hyperlatents(y[:, *window.outer], HYPER_LIMIT)
         symbols.z[:, *_coarser(window.core)] = z[:, *_coarser(window.inner())]
 
-    strength = rounding_strength(noise)
-    quality = 1.0 + quality_step / QUALITY_STEPS
-    rounding = Rounding(*rounding_shifts(tables, inference.gain, quality, strength))
-    for window in _mean_windows(sites, window_pixels):
-        z = symbols.z[:, *_coarser(window.outer)]
-        levels = tables.scale_indices(z, quality_step)
-        residual = inference.residuals(y[:, *window.outer], z, levels, rounding, LATENT_LIMIT)
-        symbols.y[:, *window.core] = residual[:, *window.inner()]
+    levels = tables.scale_indices(symbols.z, quality_step)
+    places = [(rect.index, _place(rect, LATENT_STRIDE)) for rect in tiles]
+    for index, layout in in_order(lambda tile: (tile[0], Layout.of(tables, levels[tile[1]])), places):
+        symbols.layouts[index] = layout
+    parts = [(place, symbols.layouts[index]) for index, place in places]
+    worth = error_worth(inference.gain, 1.0 + quality_step / QUALITY_STEPS, rounding_strength(noise))
+    rounding = Rounding(*rounding_shifts(tables, worth))
+    values = np.empty_like(y) if tables.trellis_level < LEVELS else None
+    for phase in (0, 1):
+        for window in _mean_windows(sites, window_pixels):
+            outer = (slice(None), *window.outer)
+            z = symbols.z[:, *_coarser(window.outer)]
+            if phase:
+                found = inference.code_others(y[outer], z, symbols.y[outer], levels[outer], rounding)
+            else:
+                found = inference.code_anchors(y[outer], z, levels[outer], rounding)
+            # Symbols are 0 at the sites that are not coded here.
+            symbols.y[:, *window.core] += found.symbols[:, *window.inner()].astype(np.int16)
+            if values is not None:
+                values[:, *window.core] = found.values[:, *window.inner()]
+        if values is not None:
+            quantise_tiles(values, symbols.y, parts, worth, tables, phase)
     return symbols
 
 

@@ -1,9 +1,11 @@
 """One tile's symbols to range-coded 32-bit words, and back.
 
-Order in the stream: hyperlatents, channel by channel, and what their tables escaped; latents, grouped by
-scale level from 1 up, in raster order within a level (level 0 is not coded), and what theirs escaped. All
-symbols of a group share one model, so a group is a single call into the coder. The range coder is
-constriction's queue coder (Bamler, "Understanding entropy coding with asymmetric numeral systems", 2022).
+Order in the stream: hyperlatents, channel by channel, and what their tables escaped; latents that are quantised
+alone, grouped by scale level from 1 up, in raster order within a level (level 0 is not coded), and what theirs
+escaped; then latents with dependent quantisation, step by step (`trellis`), each step's by level and
+quantiser, each with what it escaped. All symbols of a group share one model, so a group is a single call into
+the coder. The range coder is constriction's queue coder (Bamler, "Understanding entropy coding with
+asymmetric numeral systems", 2022).
 """
 
 from __future__ import annotations
@@ -16,20 +18,32 @@ from numpy.typing import NDArray
 
 from jdcodec.errors import DamagedError
 
+from . import trellis
+from .layout import Layout, Span
 from .tables import HYPER_LIMIT, PROBABILITY_BITS, EntropyTables
 
-#: Latent symbols lie in −LATENT_LIMIT … LATENT_LIMIT.
+#: Latent symbols, in units (`EntropyTables.units`), lie in −LATENT_LIMIT … LATENT_LIMIT.
 LATENT_LIMIT = 32767
+
+#: Indices of latents with dependent quantisation lie in −_TRELLIS_LIMIT … _TRELLIS_LIMIT.
+_TRELLIS_LIMIT = LATENT_LIMIT // 4
 
 #: An escaped symbol is coded as 16 plain bits: value + 32768.
 ESCAPE_BITS = 16
 _ESCAPE_BIAS = 1 << (ESCAPE_BITS - 1)
 
 
-def encode_tile(tables: EntropyTables, z: NDArray[np.int8], y: NDArray[np.int16], quality_step: int) -> bytes:
+def encode_tile(
+    tables: EntropyTables,
+    z: NDArray[np.int8],
+    y: NDArray[np.int16],
+    quality_step: int,
+    layout: Layout | None = None,
+) -> bytes:
     """Code hyperlatents z (N, h, w) and latents y (M, 4 h, 4 w); little-endian words.
 
-    y must be zero wherever the scale level is 0, and z within ±127: the caller's transform sees to it.
+    y must be zero wherever the scale level is 0, and elsewhere a point of its quantiser, and z within ±127: the
+    caller sees to it. ValueError is raised for y that is not. layout: that of the tile, where the caller has it.
     """
     from constriction import stream
 
@@ -38,14 +52,20 @@ def encode_tile(tables: EntropyTables, z: NDArray[np.int8], y: NDArray[np.int16]
     for channel, table in _hyper_tables(tables, quality_step):
         _encode_group(coder, table, z[channel].ravel(), escaped)
     _encode_escaped(coder, escaped)
-    order, bounds = _group(tables.scale_indices(z, quality_step))
-    values = y.ravel()[order]
-    if np.count_nonzero(values) < np.count_nonzero(y):
-        raise ValueError("a latent of scale level 0 is not zero")
+    layout = layout or Layout.of(tables, tables.scale_indices(z, quality_step))
+    scalar, dependent = _split(tables, layout, y)
     escaped = []
-    for level, start, end in _spans(bounds):
-        _encode_group(coder, tables.latent_table(level), values[start:end], escaped)
+    for level, start, end in layout.scalar():
+        _encode_group(coder, tables.latent_table(level), scalar[start:end], escaped)
     _encode_escaped(coder, escaped)
+    models = _Models(tables)
+    for groups, indices, quantisers in dependent:
+        for level, quantiser, places in _trellis_groups(groups, quantisers):
+            escaped = []
+            _encode_group(
+                coder, models.table(level, quantiser), indices[places], escaped, models.model(level, quantiser)
+            )
+            _encode_escaped(coder, escaped)
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype("<u4").tobytes()
 
@@ -81,11 +101,23 @@ def estimate_bits(
     total = 0.0
     for channel, table in _hyper_tables(tables, quality_step):
         total += _group_bits(table, z[channel].ravel())
-    order, bounds = _group(tables.scale_indices(z, quality_step))
-    values = y.ravel()[order]
-    for level, start, end in _spans(bounds):
-        total += _group_bits(tables.latent_table(level), values[start:end])
+    layout = Layout.of(tables, tables.scale_indices(z, quality_step))
+    for level, quantiser, indices in indices_by_table(tables, layout, y):
+        total += _group_bits(tables.latent_table(level, quantiser), indices)
     return total
+
+
+def indices_by_table(
+    tables: EntropyTables, layout: Layout, y: NDArray[np.int16]
+) -> Iterator[tuple[int, int, NDArray[np.signedinteger[Any]]]]:
+    """(level, quantiser, what is coded by their table) of a tile's latents, in no special order."""
+    scalar, dependent = _split(tables, layout, y)
+    for level, start, end in layout.scalar():
+        yield level, 0, scalar[start:end]
+    for groups, indices, quantisers in dependent:
+        for level, start, end in groups:
+            for quantiser in (0, 1):
+                yield level, quantiser, indices[start:end][quantisers[start:end] == quantiser]
 
 
 def _hyper_tables(tables: EntropyTables, quality_step: int) -> Iterator[tuple[int, NDArray[np.int32]]]:
@@ -93,19 +125,73 @@ def _hyper_tables(tables: EntropyTables, quality_step: int) -> Iterator[tuple[in
         yield channel, tables.hyper_table(channel, quality_step)
 
 
-def _group(levels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """(sites of levels above 0, sorted stably by level; end of each level's span among them)."""
-    flat = levels.ravel()
-    coded = np.flatnonzero(flat)  # a quarter to six tenths of them, by quality
-    found = flat[coded]
-    return coded[np.argsort(found, kind="stable")], np.cumsum(np.bincount(found, minlength=64))
+#: The groups of one phase, and its indices and quantisers in the order of its layout.
+_Dependent = tuple[list[Span], NDArray[np.int32], NDArray[np.uint8]]
 
 
-def _spans(bounds: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-    """(level, start, end) of each level above 0 that has symbols."""
-    for level in range(1, len(bounds)):
-        if bounds[level] > bounds[level - 1]:
-            yield level, int(bounds[level - 1]), int(bounds[level])
+def _split(
+    tables: EntropyTables, layout: Layout, y: NDArray[np.int16]
+) -> tuple[NDArray[np.int16], list[_Dependent]]:
+    """(indices of latents that are quantised alone, those of anchors and of others that are not)."""
+    values = y.ravel()[layout.order]
+    if np.count_nonzero(values) < np.count_nonzero(y):
+        raise ValueError("a latent of scale level 0 is not zero")
+    dependent = []
+    for phase in (0, 1):
+        places, groups = layout.trellis(phase)
+        dependent.append((groups, *trellis.indices_of(values[places])))
+    scalar = values[: layout.trellis(0)[0].start]
+    if tables.units > 1:
+        scalar, rest = np.divmod(scalar, tables.units)
+        if rest.any():
+            raise ValueError("a latent is no multiple of a quantisation step")
+    return scalar, dependent
+
+
+def _trellis_groups(
+    groups: list[Span], quantisers: NDArray[np.uint8]
+) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
+    """(level, quantiser, places) of symbols in the order of the stream."""
+    for level, step in _by_step(groups, len(quantisers)):
+        for quantiser in (0, 1):
+            places = np.flatnonzero(quantisers[step] == quantiser)
+            if len(places):
+                yield level, quantiser, places + step.start
+
+
+def _by_step(groups: list[Span], symbols: int) -> Iterator[tuple[int, slice]]:
+    """(level, places) of the parts of each step that are of one level."""
+    number = 0
+    for step in trellis.steps(symbols):
+        while True:
+            level, start, end = groups[number]
+            yield level, slice(max(start, step.start), min(end, step.stop))
+            if end > step.stop:
+                break
+            number += 1
+            if end == step.stop:
+                break
+
+
+class _Models:
+    """Tables and coder models of the levels with two quantisers, each made once for a tile."""
+
+    def __init__(self, tables: EntropyTables) -> None:
+        self._tables = tables
+        self._made: dict[tuple[int, int], tuple[NDArray[np.int32], Any]] = {}
+
+    def table(self, level: int, quantiser: int) -> NDArray[np.int32]:
+        return self._entry(level, quantiser)[0]
+
+    def model(self, level: int, quantiser: int) -> Any:
+        return self._entry(level, quantiser)[1]
+
+    def _entry(self, level: int, quantiser: int) -> tuple[NDArray[np.int32], Any]:
+        entry = self._made.get((level, quantiser))
+        if entry is None:
+            table = self._tables.latent_table(level, quantiser)
+            entry = self._made[level, quantiser] = table, _model(table)
+        return entry
 
 
 def _model(table: NDArray[np.int32]) -> Any:
@@ -129,17 +215,23 @@ def _indices(table: NDArray[np.int32], values: NDArray[Any]) -> tuple[NDArray[np
 
 
 def _encode_group(
-    coder: Any, table: NDArray[np.int32], values: NDArray[Any], escaped: list[NDArray[Any]]
+    coder: Any,
+    table: NDArray[np.int32],
+    values: NDArray[Any],
+    escaped: list[NDArray[Any]],
+    model: Any = None,
 ) -> None:
     indices, outside = _indices(table, values)
-    coder.encode(indices, _model(table))
+    coder.encode(indices, model or _model(table))
     if outside.any():
         escaped.append(values[outside])
 
 
-def _decode_group(coder: Any, table: NDArray[np.int32], out: NDArray[Any]) -> NDArray[np.intp]:
+def _decode_group(
+    coder: Any, table: NDArray[np.int32], out: NDArray[Any], model: Any = None
+) -> NDArray[np.intp]:
     """Fill `out` with values; returns where it holds escapes instead."""
-    indices = coder.decode(_model(table), len(out))
+    indices = coder.decode(model or _model(table), len(out))
     half_width = (len(table) - 2) // 2
     np.subtract(indices, half_width, out=out, casting="unsafe")
     return np.flatnonzero(indices == 2 * half_width + 1)
@@ -185,12 +277,43 @@ def _decode_symbols(
     shaped = z.reshape(tables.hyper_channels, *hyper_shape)
 
     levels = tables.scale_indices(shaped, quality_step)
-    order, bounds = _group(levels)
-    values = np.empty(len(order), dtype=np.int16)
+    layout = Layout.of(tables, levels)
+    values = np.empty(len(layout.order), dtype=np.int32)
     places = [np.empty(0, dtype=np.intp)]
-    for level, start, end in _spans(bounds):
+    for level, start, end in layout.scalar():
         places.append(start + _decode_group(coder, tables.latent_table(level), values[start:end]))
-    _decode_escaped(coder, places, values, LATENT_LIMIT)
+    limit = LATENT_LIMIT // tables.units
+    _decode_escaped(coder, places, values, limit)
+    values[: layout.trellis(0)[0].start] *= tables.units
+    models = _Models(tables)
+    for phase in (0, 1):
+        part, groups = layout.trellis(phase)
+        _decode_dependent(coder, models, groups, values[part])
     y = np.zeros(levels.size, dtype=np.int16)
-    y[order] = values
+    y[layout.order] = values
     return shaped, y.reshape(levels.shape)
+
+
+def _decode_dependent(coder: Any, models: _Models, groups: list[Span], values: NDArray[np.int32]) -> None:
+    """Fill `values` with the points of one phase; DamagedError where one is out of range."""
+    states = np.zeros(trellis.lane_count(len(values)), np.uint8)
+    quantisers = np.empty(len(values), np.uint8)
+    before = None
+    for level, part in _by_step(groups, len(values)):
+        step = part.start // len(states)
+        if step != before:
+            if before is not None:
+                states = trellis.advance(states, values[before * len(states) : step * len(states)])
+            rest = values[step * len(states) :]
+            quantisers[step * len(states) :][: len(states)] = states[: len(rest)] & 1
+            before = step
+        for quantiser in (0, 1):
+            places = np.flatnonzero(quantisers[part] == quantiser) + part.start
+            if len(places):
+                found = np.empty(len(places), np.int32)
+                escapes = _decode_group(
+                    coder, models.table(level, quantiser), found, models.model(level, quantiser)
+                )
+                _decode_escaped(coder, [escapes], found, _TRELLIS_LIMIT)
+                values[places] = found
+    values[:] = trellis.points(values, quantisers)

@@ -7,12 +7,14 @@ symbol. The tables travel in the weights file, are covered by the model id, and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.errors import ModelError
+
+from .trellis import UNITS
 
 #: Probabilities are integers out of 2**24, each at least 1.
 PROBABILITY_BITS = 24
@@ -36,6 +38,9 @@ AFFINE_BITS = 16
 #: Scale indices worked on at a time, so that they stay in the cache.
 _CHUNK = 1 << 17
 
+#: The one array that weights files may lack.
+_TRELLIS = "trellis"
+
 #: Sums of products must stay below this for float32 to hold each exactly.
 _EXACT_FLOAT32 = 2**24
 
@@ -50,8 +55,11 @@ class EntropyTables:
       2^−AFFINE_BITS levels.
     - `quality_offset` (ANCHORS, M) int32: added to the bias, interpolated linearly between anchors.
     - `latent_half_width` (LEVELS,) int32: level k codes −h … h directly, h = latent_half_width[k].
-    - `latent_frequency` (sum over levels 1… of 2 h + 2,) int32: levels' tables one after the other, each
-      −h, …, h, escape; each sums to 2^PROBABILITY_BITS.
+    - `trellis` (1,) int32 in 1 … LEVELS: levels from this one on have dependent quantisation, see
+      `trellis`; with LEVELS none has. Weights files from before it lack the array, and mean LEVELS.
+    - `latent_frequency` (sum of 2 h + 2,) int32: levels' tables one after the other, from level 1 on, each
+      −h, …, h, escape; each sums to 2^PROBABILITY_BITS. A level with dependent quantisation has two, of
+      quantiser 0 and of quantiser 1.
     - `hyper_half_width` (N,) int32 and `hyper_frequency` (ANCHORS, sum of 2 h + 2) int32: the same for
       each channel of the hyperlatents, with one row of tables for each quality anchor.
     """
@@ -64,6 +72,7 @@ class EntropyTables:
     latent_frequency: NDArray[np.int32]
     hyper_half_width: NDArray[np.int32]
     hyper_frequency: NDArray[np.int32]
+    trellis: NDArray[np.int32] = field(default_factory=lambda: np.array([LEVELS], np.int32))
 
     @property
     def latent_channels(self) -> int:
@@ -73,10 +82,22 @@ class EntropyTables:
     def hyper_channels(self) -> int:
         return int(self.scale_weight.shape[1])
 
+    @property
+    def trellis_level(self) -> int:
+        """The lowest level with dependent quantisation; LEVELS where none has it."""
+        return int(self.trellis[0])
+
+    @property
+    def units(self) -> int:
+        """In how many units a quantisation step is divided: latents' symbols are multiples of one."""
+        return UNITS if self.trellis_level < LEVELS else 1
+
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> EntropyTables:
         """Build from named arrays; raises ModelError unless every shape, type, sum and bound holds."""
         wanted = {field.name for field in fields(cls)}
+        if _TRELLIS not in arrays:
+            wanted.remove(_TRELLIS)
         missing = wanted - set(arrays)
         if missing:
             raise ModelError(f"the weights lack the entropy tables {', '.join(sorted(missing))}")
@@ -89,7 +110,11 @@ class EntropyTables:
         return tables
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """By name; without dependent quantisation as before there was any, so that model ids stay."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.trellis_level == LEVELS:
+            del arrays[_TRELLIS]
+        return arrays
 
     def _check(self) -> None:
         axes = (self.scale_weight.ndim, self.quality_offset.ndim)
@@ -107,7 +132,9 @@ class EntropyTables:
         if largest >= _EXACT_FLOAT32:
             raise ModelError(f"entropy tables: a scale sum can reach {largest}, beyond exact float32")
         _check_half_widths("latent", self.latent_half_width, LEVELS, _LARGEST_HALF_WIDTH)
-        _check_frequencies("latent", self.latent_half_width[1:], self.latent_frequency[None])
+        if self.trellis.shape != (1,) or not 1 <= self.trellis_level <= LEVELS:
+            raise ModelError(f"entropy tables: {_TRELLIS} must be one number in 1 to {LEVELS}")
+        _check_frequencies("latent", self._latent_half_widths(), self.latent_frequency[None])
         if self.hyper_frequency.ndim != 2 or self.hyper_frequency.shape[0] != ANCHORS:
             raise ModelError("entropy tables: hyper_frequency must have a row for each of 8 anchors")
         _check_half_widths("hyper", self.hyper_half_width, self.hyper_channels, HYPER_LIMIT)
@@ -143,11 +170,23 @@ class EntropyTables:
             levels[part] = spread.transpose(0, 3, 1, 4, 2)
         return levels.reshape(self.latent_channels, 4 * height, 4 * width)
 
-    def latent_table(self, level: int) -> NDArray[np.int32]:
-        """Frequencies −h … h, escape of a level in 1 … 63."""
-        sizes = 2 * self.latent_half_width[1:] + 2
-        start = int(sizes[: level - 1].sum())
-        return self.latent_frequency[start : start + int(sizes[level - 1])]
+    def latent_table(self, level: int, quantiser: int = 0) -> NDArray[np.int32]:
+        """Frequencies −h … h, escape of a level in 1 … 63, and of one of its quantisers if it has two."""
+        sizes = 2 * self._latent_half_widths() + 2
+        place = self.table_number(level, quantiser)
+        start = int(sizes[:place].sum())
+        return self.latent_frequency[start : start + int(sizes[place])]
+
+    def table_number(self, level: int, quantiser: int = 0) -> int:
+        """Which of the tables in `latent_frequency`, from 0 on, is that of a level and quantiser."""
+        return level - 1 + max(0, level - self.trellis_level) + quantiser
+
+    def _latent_half_widths(self) -> NDArray[np.int32]:
+        """Half width of each table in `latent_frequency`."""
+        level = self.trellis_level
+        return np.concatenate(
+            (self.latent_half_width[1:level], np.repeat(self.latent_half_width[level:], 2))
+        )
 
     def hyper_table(self, channel: int, quality_step: int) -> NDArray[np.int32]:
         """Frequencies −h … h, escape of a hyperlatent channel at the anchor nearest to the quality."""

@@ -8,14 +8,14 @@ block transforms has to be in float32 is in graphs of its own, to be compiled so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.entropy.tables import LEVELS
-from jdcodec.inference.interface import LARGEST_SHIFT, latent_gain
+from jdcodec.inference.interface import LARGEST_SHIFT, LARGEST_STEPS, latent_gain
 from jdcodec.inference.quiet import ops, ov
 from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 
@@ -28,12 +28,18 @@ _LARGEST = {np.uint8: 255.0, np.uint16: 65535.0}
 
 
 class Graphs:
-    """Graphs of a network at position t of the quality scale, for inputs of given sizes."""
+    """Graphs of a network at position t of the quality scale, for inputs of given sizes.
 
-    def __init__(self, config: ModelConfig, network: Mapping[str, NDArray[Any]], t: float) -> None:
+    units: how many units of symbols there are to a quantisation step.
+    """
+
+    def __init__(
+        self, config: ModelConfig, network: Mapping[str, NDArray[Any]], t: float, units: int = 1
+    ) -> None:
         self._config = config
         self._network = network
         self._t = t
+        self._units = units
 
     def denoiser(self, height: int, width: int, dtype: Any) -> Model:
         """Pixels (1, H, W, 3) of `dtype` and strength (1,) to the denoised picture (1, 3, H, W) float16."""
@@ -91,62 +97,80 @@ class Graphs:
         h = self._conv(self._block(h, f"{name}.0"), f"{name}.1")
         return ov.Model([self._conv(self._block(h, f"{name}.2"), f"{name}.3")], [y])
 
-    def residuals(self, height: int, width: int, limit: int) -> Model:
-        """Latents, hyperlatents int8 and scale levels uint8 to symbols (1, M, H, W) int32, within the limit.
+    def anchors(self, height: int, width: int) -> Model:
+        """Latents, hyperlatents int8 and scale levels uint8 to values (1, M, H, W) and symbols int32.
 
         Two more inputs are the factors of `Rounding`, (1, 2, 64) and (1, M, 1, 1).
         """
-        sites = self._latent_sites(height, width)
-        y, levels = ops.parameter(sites, np.float32), ops.parameter(sites, np.uint8)
+        inputs = self._rounding_inputs(height, width)
         z = self._hyperlatents(height, width)
-        by_level = ops.parameter([1, 2, LEVELS], np.float32)
-        by_channel = ops.parameter([1, sites[1], 1, 1], np.float32)
-        gain = _constant(latent_gain(self._network, self._t)[:, None, None])
-        first, further = (_shift(by_level, row, levels, by_channel) for row in (0, 1))
-        largest = ops.multiply(ops.minimum(ops.convert(levels, np.float32), _constant(1.0)), _constant(limit))
+        mean = self._conv(self._features(z), "entropy.anchor_mean")
+        outputs = self._rounded(mean, inputs, 1 - _odd_sites(height, width))
+        return ov.Model(outputs, [inputs[0], z, *inputs[1:]])
 
-        def rounded(mean: Node) -> Node:
-            value = ops.multiply(ops.subtract(y, mean), gain)
-            magnitude = ops.abs(value)
-            shift = ops.select(ops.greater_equal(magnitude, _constant(1.5)), further, first)
-            whole = ops.floor(ops.add(ops.subtract(magnitude, shift), _constant(0.5)))
-            return ops.multiply(ops.minimum(ops.relu(whole), largest), ops.sign(value))
-
-        symbols, _ = self._in_two_passes(z, rounded, height, width)
-        return ov.Model([ops.convert(symbols, np.int32)], [y, z, levels, by_level, by_channel])
+    def others(self, height: int, width: int) -> Model:
+        """As `anchors`, of the other sites; one more input, behind z, are symbols (1, M, H, W) int16."""
+        inputs = self._rounding_inputs(height, width)
+        z, symbols = self._hyperlatents(height, width), self._symbols(height, width)
+        _, mean = self._means(z, symbols, height, width)
+        outputs = self._rounded(mean, inputs, _odd_sites(height, width))
+        return ov.Model(outputs, [inputs[0], z, symbols, *inputs[1:]])
 
     def decoded_latents(self, height: int, width: int) -> Model:
         """Symbols (1, M, H, W) int16 and hyperlatents int8 to decoded latents float32."""
-        symbols = ops.parameter(self._latent_sites(height, width), np.int16)
-        z = self._hyperlatents(height, width)
-        levels = ops.convert(symbols, np.float32)
-        return ov.Model([self._in_two_passes(z, lambda mean: levels, height, width)[1]], [symbols, z])
+        z, symbols = self._hyperlatents(height, width), self._symbols(height, width)
+        y_anchors, mean = self._means(z, symbols, height, width)
+        y_others = ops.multiply(
+            self._shifted(mean, symbols), _constant(_odd_sites(height, width)[None])
+        )
+        return ov.Model([ops.add(y_anchors, y_others)], [symbols, z])
+
+    def _rounding_inputs(self, height: int, width: int) -> list[Node]:
+        sites = self._latent_sites(height, width)
+        return [
+            ops.parameter(sites, np.float32),
+            ops.parameter(sites, np.uint8),
+            ops.parameter([1, 2, LEVELS], np.float32),
+            ops.parameter([1, sites[1], 1, 1], np.float32),
+        ]
+
+    def _rounded(self, mean: Node, inputs: list[Node], sites: NDArray[Any]) -> list[Node]:
+        """Values, and symbols at `sites`, (H, W), 0 or 1."""
+        y, levels, by_level, by_channel = inputs
+        gain = _constant(latent_gain(self._network, self._t)[:, None, None])
+        first, further = (_shift(by_level, row, levels, by_channel) for row in (0, 1))
+        coded = ops.minimum(ops.convert(levels, np.float32), _constant(1.0))
+        value = ops.multiply(ops.subtract(y, mean), gain)
+        magnitude = ops.abs(value)
+        shift = ops.select(ops.greater_equal(magnitude, _constant(1.5)), further, first)
+        whole = ops.floor(ops.add(ops.subtract(magnitude, shift), _constant(0.5)))
+        whole = ops.minimum(ops.relu(whole), ops.multiply(coded, _constant(LARGEST_STEPS)))
+        symbols = ops.multiply(
+            ops.multiply(whole, ops.sign(value)), _constant(self._units * sites.astype(np.float32)[None])
+        )
+        return [value, ops.convert(symbols, np.int32)]
+
+    def _means(self, z: Node, symbols: Node, height: int, width: int) -> tuple[Node, Node]:
+        """Decoded latents of the anchors, 0 elsewhere, and the means of the others."""
+        features = self._features(z)
+        anchors = _constant(1 - _odd_sites(height, width)[None])
+        mean = self._conv(features, "entropy.anchor_mean")
+        y_anchors = ops.multiply(self._shifted(mean, symbols), anchors)
+        return y_anchors, self._mean_of_others(features, y_anchors)
+
+    def _shifted(self, mean: Node, symbols: Node) -> Node:
+        """Latents that have these means and symbols."""
+        step = _constant(1.0 / (self._units * latent_gain(self._network, self._t)[:, None, None]))
+        return ops.add(ops.multiply(ops.convert(symbols, np.float32), step), mean)
+
+    def _symbols(self, height: int, width: int) -> Node:
+        return ops.parameter(self._latent_sites(height, width), np.int16)
 
     def _latent_sites(self, height: int, width: int) -> list[int]:
         return [1, self._config.latent_channels, height, width]
 
     def _hyperlatents(self, height: int, width: int) -> Node:
         return ops.parameter([1, self._config.hyper_channels, height // 4, width // 4], np.int8)
-
-    def _in_two_passes(
-        self, z: Node, symbols: Callable[[Node], Node], height: int, width: int
-    ) -> tuple[Node, Node]:
-        """Symbols and decoded latents, anchors first: the means of the others depend on them.
-
-        `symbols` gives those of all sites for a mean. Anchors are the sites whose row + column is even.
-        """
-        step = _constant(1.0 / latent_gain(self._network, self._t)[:, None, None])
-
-        def decoded(mean: Node, sites: NDArray[Any]) -> tuple[Node, Node]:
-            mask = _constant(sites[None])
-            found = ops.multiply(symbols(mean), mask)
-            return found, ops.multiply(ops.add(ops.multiply(found, step), mean), mask)
-
-        others = np.add.outer(np.arange(height), np.arange(width)) % 2
-        features = self._features(z)
-        first, y_anchors = decoded(self._conv(features, "entropy.anchor_mean"), 1 - others)
-        second, y_others = decoded(self._mean_of_others(features, y_anchors), others)
-        return ops.add(first, second), ops.add(y_anchors, y_others)
 
     def _features(self, z: Node) -> Node:
         """What both passes know of the hyperlatents: (1, width, H, W)."""
@@ -235,6 +259,11 @@ class Graphs:
         centred = 2.0 * self._t - 1.0
         gain, bias = np.split(np.array([centred, centred**2], np.float32) @ self._array(f"{name}.weight"), 2)
         return ops.add(ops.multiply(x, _constant(1.0 + gain[:, None, None])), _constant(bias[:, None, None]))
+
+
+def _odd_sites(height: int, width: int) -> NDArray[Any]:
+    """(height, width): 1 where row + column is odd, else 0."""
+    return np.add.outer(np.arange(height), np.arange(width)) % 2
 
 
 def _constant(values: Any) -> Node:

@@ -29,6 +29,8 @@ PixelType = type[np.uint8] | type[np.uint16] | type[np.float32]
 #: A magnitude above n is never rounded to less than n.
 LARGEST_SHIFT = 0.5
 
+#: No latent is rounded to more quantisation steps, so that their units fit symbols.
+LARGEST_STEPS = 10_900
 
 #: A call to come: the method, height and width of what it takes, and arguments that the result depends on.
 Call = tuple[Any, ...]
@@ -46,15 +48,30 @@ class Rounding:
     by_channel: Floats
 
 
+@dataclass(frozen=True)
+class Rounded:
+    """What is to be coded of latents, (M, H, W), where they belong to the sites that were asked for.
+
+    values: v = (y − mean) · gain, in quantisation steps; elsewhere they mean nothing.
+    symbols: v rounded, in units: of sign(v) · floor(|v| − shift + 1/2) steps, see `Rounding`, at most LARGEST_STEPS,
+    and 0 where the scale level is 0, and at all other sites.
+    """
+
+    values: Floats
+    symbols: NDArray[np.signedinteger[Any]]
+
+
 class Inference(ABC):
     """A network at one quality on one device; its methods may be called from several threads at once.
 
-    `gain`: (M,) float32, what residuals are multiplied by before they are rounded.
+    `gain`: (M,) float32, what residuals are multiplied by before they are rounded. `units`: how many units of
+    symbols there are to a quantisation step (`EntropyTables.units`).
     """
 
-    def __init__(self, config: ModelConfig, gain: Floats) -> None:
+    def __init__(self, config: ModelConfig, gain: Floats, units: int) -> None:
         self.config = config
         self.gain = gain
+        self.units = units
         self.denoiser_halo = denoiser_halo(config)
         self.analysis_halo = analysis_halo(config)
         self.synthesis_halo = synthesis_halo(config)
@@ -79,22 +96,30 @@ class Inference(ABC):
         """Latents (M, H, W), sides multiples of 4, to hyperlatents (N, H/4, W/4), not rounded."""
 
     @abstractmethod
-    def residuals(
-        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding, limit: int
-    ) -> NDArray[np.signedinteger[Any]]:
-        """Symbols of the latents, (M, H, W): rounded differences from the means, 0 where the level is 0.
+    def code_anchors(
+        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
+    ) -> Rounded:
+        """Differences of the latents from the means of the anchors, and symbols of the anchors.
 
-        y: (M, H, W); z: hyperlatents (N, H/4, W/4); levels: (M, H, W) scale levels. No symbol lies beyond
-        ±limit. What of a difference v = (y − mean) · gain is coded has its sign and the magnitude
-        floor(|v| − shift + 1/2), see `Rounding`.
-
-        Anchors, the sites whose row + column is even, come first: what a decoder makes of their symbols tells
-        of the means of the others.
+        y: (M, H, W); z: hyperlatents (N, H/4, W/4); levels: (M, H, W) scale levels. Anchors are the sites
+        whose row + column is even. They come first: what a decoder makes of their symbols tells of the means of
+        the others.
         """
 
     @abstractmethod
+    def code_others(
+        self,
+        y: Floats,
+        z: NDArray[np.int8],
+        anchors: NDArray[np.int16],
+        levels: NDArray[np.uint8],
+        rounding: Rounding,
+    ) -> Rounded:
+        """The same for the other sites, with the symbols of the anchors, which alone `anchors` has to hold."""
+
+    @abstractmethod
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
-        """Inverse of `residuals`: (M, H, W) symbols and hyperlatents to decoded latents."""
+        """(M, H, W) symbols and hyperlatents to decoded latents."""
 
     @abstractmethod
     def picture(self, y_hat: Floats, dtype: PixelType, *, gray: bool = False) -> NDArray[Any]:

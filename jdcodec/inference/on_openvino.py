@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.inference.graphs import Graphs, Model
-from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType, Rounding, latent_gain
+from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType, Rounded, Rounding, latent_gain
 from jdcodec.inference.quiet import ov
 from jdcodec.model.config import LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 from jdcodec.threads import usable_cores
@@ -35,7 +35,8 @@ _GRAPHS = {
     "denoise": (("denoiser", False),),
     "latents": (("analysis", False), ("linear_analysis", True)),
     "hyperlatents": (("hyper_analysis", False),),
-    "residuals": (("residuals", False),),
+    "code_anchors": (("anchors", False),),
+    "code_others": (("others", False),),
     "reconstruct_latents": (("decoded_latents", False),),
     "picture": (("synthesis", False), ("linear_synthesis", True)),
 }
@@ -64,8 +65,11 @@ class Network:
     #: Graphs compiled so far by all networks: a call during which it rises was not a warm one.
     compilations = 0
 
-    def __init__(self, config: ModelConfig, arrays: Mapping[str, NDArray[Any]], *, bf16: bool) -> None:
+    def __init__(
+        self, config: ModelConfig, arrays: Mapping[str, NDArray[Any]], *, bf16: bool, units: int = 1
+    ) -> None:
         self.config = config
+        self.units = units
         self.arrays = arrays
         self._bf16 = bf16
         self._compiled: OrderedDict[Hashable, _Compiled] = OrderedDict()
@@ -128,9 +132,9 @@ class OpenVinoInference(Inference):
     """`Inference` on the CPU."""
 
     def __init__(self, network: Network, t: float) -> None:
-        super().__init__(network.config, latent_gain(network.arrays, t))
+        super().__init__(network.config, latent_gain(network.arrays, t), network.units)
         self._network = network
-        self._graphs = Graphs(network.config, network.arrays, t)
+        self._graphs = Graphs(network.config, network.arrays, t, network.units)
         self._t = t
 
     def prepare(self, calls: Iterable[Call]) -> None:
@@ -159,14 +163,22 @@ class OpenVinoInference(Inference):
         z: Floats = self._graph("hyper_analysis", *y.shape[1:])(y)[0]
         return z
 
-    def residuals(
-        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding, limit: int
-    ) -> NDArray[np.int32]:
-        run = self._graph("residuals", *y.shape[1:], limit)
-        symbols: NDArray[np.int32] = run(y, z, levels, rounding.by_level, rounding.by_channel[:, None, None])[
-            0
-        ]
-        return symbols
+    def code_anchors(
+        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
+    ) -> Rounded:
+        run = self._graph("anchors", *y.shape[1:])
+        return Rounded(*run(y, z, levels, rounding.by_level, rounding.by_channel[:, None, None]))
+
+    def code_others(
+        self,
+        y: Floats,
+        z: NDArray[np.int8],
+        anchors: NDArray[np.int16],
+        levels: NDArray[np.uint8],
+        rounding: Rounding,
+    ) -> Rounded:
+        run = self._graph("others", *y.shape[1:])
+        return Rounded(*run(y, z, anchors, levels, rounding.by_level, rounding.by_channel[:, None, None]))
 
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
         y_hat: Floats = self._graph("decoded_latents", *symbols.shape[1:])(symbols, z)[0]

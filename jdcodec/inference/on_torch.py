@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,10 +12,12 @@ from torch import Tensor
 
 from jdcodec.inference.interface import (
     LARGEST_SHIFT,
+    LARGEST_STEPS,
     Denoised,
     Floats,
     Inference,
     PixelType,
+    Rounded,
     Rounding,
     to_levels,
 )
@@ -30,14 +31,17 @@ class TorchInference(Inference):
     `dtype` is that of the convolutions; the linear block transforms and all means stay float32.
     """
 
-    def __init__(self, network: JointCodec, t: float, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, network: JointCodec, t: float, dtype: torch.dtype = torch.float32, units: int = 1
+    ) -> None:
         self.network = network
         self.device = next(network.parameters()).device
         self.dtype = dtype
         self.t = torch.tensor([t], device=self.device)
         with torch.inference_mode():
             self._gain = network.gain(self.t).exp().float()
-        super().__init__(network.config, self._gain.flatten().cpu().numpy())
+            self._step = 1.0 / (units * self._gain)
+        super().__init__(network.config, self._gain.flatten().cpu().numpy(), units)
 
     def precision(self) -> AbstractContextManager[object]:
         """Autocast to the dtype; weights are cast once within the outermost use."""
@@ -67,47 +71,60 @@ class TorchInference(Inference):
             return _array(self.network.entropy.hyperlatents(self._tensor(y), self.t))
 
     @torch.inference_mode()
-    def residuals(
-        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding, limit: int
-    ) -> NDArray[np.int16]:
-        latents, index = self._tensor(y), self._tensor(levels).int()
+    def code_anchors(
+        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
+    ) -> Rounded:
+        with self.precision():
+            features = self.network.entropy.features(self._tensor(z))
+            mean = self.network.entropy.mean_of_anchors(features).float()
+        return self._rounded(y, mean, levels, rounding, self._anchors(mean))
+
+    @torch.inference_mode()
+    def code_others(
+        self,
+        y: Floats,
+        z: NDArray[np.int8],
+        anchors: NDArray[np.int16],
+        levels: NDArray[np.uint8],
+        rounding: Rounding,
+    ) -> Rounded:
+        mean = self._means(z, self._tensor(anchors))[1]
+        return self._rounded(y, mean, levels, rounding, ~self._anchors(mean))
+
+    @torch.inference_mode()
+    def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        found = self._tensor(symbols)
+        y_anchors, mean = self._means(z, found)
+        return _array(torch.where(self._anchors(mean), y_anchors, found * self._step + mean))
+
+    def _means(self, z: NDArray[np.int8], symbols: Tensor) -> tuple[Tensor, Tensor]:
+        """Decoded latents of the anchors, 0 elsewhere, and the means of the others."""
+        entropy = self.network.entropy
+        with self.precision():
+            features = entropy.features(self._tensor(z))
+            mean = entropy.mean_of_anchors(features).float()
+        y_anchors = (symbols * self._step + mean) * self._anchors(mean)
+        with self.precision():
+            return y_anchors, entropy.mean_of_others(features, y_anchors, self.t).float()
+
+    def _anchors(self, mean: Tensor) -> Tensor:
+        return checkerboard(mean.shape[2], mean.shape[3], self.device)
+
+    def _rounded(
+        self, y: Floats, mean: Tensor, levels: NDArray[np.uint8], rounding: Rounding, sites: Tensor
+    ) -> Rounded:
+        index = self._tensor(levels).int()
         factor = torch.from_numpy(rounding.by_channel).to(self.device)[:, None, None]
         first, further = (
             (row[index] * factor).clamp_(max=LARGEST_SHIFT)
             for row in torch.from_numpy(rounding.by_level).to(self.device)
         )
-
-        def rounded(mean: Tensor) -> Tensor:
-            value = (latents - mean) * self._gain
-            magnitude = value.abs()
-            magnitude += 0.5 - torch.where(magnitude >= 1.5, further, first)
-            whole = magnitude.floor_().clamp_(0, limit).mul_(index > 0)
-            return torch.copysign(whole, value)
-
-        symbols, _ = self._in_two_passes(z, rounded)
-        found: NDArray[np.int16] = symbols[0].to(torch.int16).cpu().numpy()
-        return found
-
-    @torch.inference_mode()
-    def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
-        levels = self._tensor(symbols)
-        return _array(self._in_two_passes(z, lambda mean: levels)[1])
-
-    def _in_two_passes(
-        self, z: NDArray[np.int8], symbols: Callable[[Tensor], Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Symbols and decoded latents; `symbols` gives those of all sites for a mean."""
-        entropy = self.network.entropy
-        with self.precision():
-            features = entropy.features(self._tensor(z))
-            mean = entropy.mean_of_anchors(features).float()
-        anchors = checkerboard(mean.shape[2], mean.shape[3], self.device)
-        first = symbols(mean) * anchors
-        y_anchors = (first / self._gain + mean) * anchors
-        with self.precision():
-            mean = entropy.mean_of_others(features, y_anchors, self.t).float()
-        found = torch.where(anchors, first, symbols(mean))
-        return found, torch.where(anchors, y_anchors, found / self._gain + mean)
+        values = (self._tensor(y) - mean) * self._gain
+        magnitude = values.abs()
+        magnitude += 0.5 - torch.where(magnitude >= 1.5, further, first)
+        whole = magnitude.floor_().clamp_(0, LARGEST_STEPS).mul_((index > 0) & sites).mul_(self.units)
+        symbols: NDArray[np.int16] = torch.copysign(whole, values)[0].to(torch.int16).cpu().numpy()
+        return Rounded(_array(values), symbols)
 
     @torch.inference_mode()
     def picture(self, y_hat: Floats, dtype: PixelType, *, gray: bool = False) -> NDArray[Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.entropy import trellis
 from jdcodec.entropy.tables import LEVELS
+from jdcodec.entropy.trellis import UNITS
 from jdcodec.model.entropy_model import LOG_SCALE_STEP, SCALE_MIN
 
 #: Standard deviations that a level's table reaches; what lies beyond is escaped.
@@ -21,26 +24,50 @@ _PRIOR_WEIGHT = 200.0
 ESCAPE_SHARE = 1e-6
 
 
-def latent_densities() -> tuple[NDArray[np.int32], list[NDArray[np.float64]]]:
-    """Half widths of all levels, and densities −h … h, escape of levels 1 and up."""
+def latent_densities(
+    trellis_level: int = LEVELS,
+) -> tuple[NDArray[np.int32], list[NDArray[np.float64]]]:
+    """Half widths of all levels, and densities −h … h, escape of levels 1 and up.
+
+    Levels from `trellis_level` on have two densities each, of the two quantisers (`entropy.trellis`).
+    """
     sigma = SCALE_MIN * np.exp(LOG_SCALE_STEP * np.arange(LEVELS))
-    half = np.clip(np.ceil(_REACH * sigma) + 2, 2, _LARGEST_HALF_WIDTH).astype(np.int32)
+    dependent = np.arange(LEVELS) >= trellis_level
+    reach = np.where(dependent, _REACH * UNITS / 4, _REACH)
+    half = np.clip(np.ceil(reach * sigma) + 2, 2, _LARGEST_HALF_WIDTH).astype(np.int32)
     densities = []
     for level in range(1, LEVELS):
-        edges = np.arange(-half[level], half[level] + 2) - 0.5
-        scale = sigma[level] * math.sqrt(3.0) / math.pi
-        cumulative = 1.0 / (1.0 + np.exp(-np.clip(edges / scale, -700, 700)))
-        densities.append(np.append(np.diff(cumulative), ESCAPE_SHARE))
+        k = np.arange(-half[level], half[level] + 1)
+        if dependent[level]:
+            densities += [
+                _density(trellis.points(k, np.full(k.shape, q, np.uint8)) / UNITS, sigma[level]) for q in (0, 1)
+            ]
+        else:
+            densities.append(_density(k.astype(np.float64), sigma[level]))
     return half, densities
+
+
+def _density(points: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """Probabilities of what is nearest to each point, by a logistic, and of the escape code."""
+    middles = (points[1:] + points[:-1]) / 2
+    first, last = points[0] - (middles[0] - points[0]), points[-1] + (points[-1] - middles[-1])
+    edges = np.concatenate(([first], middles, [last]))
+    scale = sigma * math.sqrt(3.0) / math.pi
+    cumulative = 1.0 / (1.0 + np.exp(-np.clip(edges / scale, -700, 700)))
+    return np.append(np.diff(cumulative), ESCAPE_SHARE)
 
 
 def count_latents(counts: list[NDArray[np.float64]], levels: NDArray[np.uint8], y: NDArray[np.int16]) -> None:
     """Add symbols to `counts`: of each level −h … h and escape. levels and y: of one shape."""
     for level in range(LEVELS):
-        values = y[levels == level].astype(np.int64)
-        half = (len(counts[level]) - 2) // 2
-        places = np.where(np.abs(values) <= half, values + half, 2 * half + 1)
-        counts[level] += np.bincount(places, minlength=len(counts[level]))
+        count_indices(counts[level], y[levels == level])
+
+
+def count_indices(counts: NDArray[np.float64], indices: NDArray[np.signedinteger[Any]]) -> None:
+    """Add what one table codes to its counts, −h … h and escape."""
+    half = (len(counts) - 2) // 2
+    values = indices.astype(np.int64)
+    counts += np.bincount(np.where(np.abs(values) <= half, values + half, 2 * half + 1), minlength=len(counts))
 
 
 def blend(counts: NDArray[np.float64], density: NDArray[np.float64]) -> NDArray[np.float64]:
