@@ -7,7 +7,7 @@ Decoders need not know of any of this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -71,18 +71,28 @@ class IndexBits:
     rise: Floats
 
     @classmethod
-    @lru_cache(maxsize=32)
-    def of(cls, tables: EntropyTables) -> IndexBits:
+    def of(cls, frequencies: Mapping[tuple[int, int], NDArray[np.int32]]) -> IndexBits:
+        """From tables −h … h, escape by level and quantiser."""
         zero, one, rise = (np.zeros((LEVELS, 2), np.float32) for _ in range(3))
-        for level in range(tables.trellis_level, LEVELS):
-            for quantiser in (0, 1):
-                table = tables.latent_table(level, quantiser).astype(np.float64)
-                half = (len(table) - 2) // 2
-                lengths = -np.log2(table[half:-1] / table.sum())
-                last = min(half, _REACH)
-                zero[level, quantiser], one[level, quantiser] = lengths[:2]
-                rise[level, quantiser] = _rise(table[half + 1 : half + last + 1], lengths[1 : last + 1])
+        for place, table in frequencies.items():
+            half = (len(table) - 2) // 2
+            weights = table[half:-1].astype(np.float64)
+            lengths = -np.log2(weights / table.sum())
+            zero[place], one[place] = lengths[:2]
+            rise[place] = _rise(weights[1 : _REACH + 1], lengths[1 : _REACH + 1])
         return cls(zero, one, rise)
+
+    @classmethod
+    @lru_cache(maxsize=32)
+    def of_tables(cls, tables: EntropyTables) -> IndexBits:
+        """As files have them."""
+        return cls.of(
+            {
+                (level, quantiser): tables.latent_table(level, quantiser)
+                for level in range(tables.trellis_level, LEVELS)
+                for quantiser in (0, 1)
+            }
+        )
 
 
 def _rise(frequencies: NDArray[np.float64], lengths: NDArray[np.float64]) -> float:
@@ -105,7 +115,7 @@ def quantise_tiles(
     values: differences from the means, in scalar steps. tiles: their places in both. worth: (M,), bits that a
     squared error of one step is worth. phase: 0 for anchors, 1 for others.
     """
-    bits = IndexBits.of(tables)
+    bits = IndexBits.of_tables(tables)
 
     def fill(batch: list[tuple[Place, Layout]]) -> None:
         lanes = [_lanes(values[place], layout, worth, phase) for place, layout in batch]

@@ -32,16 +32,21 @@ class Layout:
     @classmethod
     def of(cls, tables: EntropyTables, levels: NDArray[np.uint8]) -> Layout:
         """The layout for scale levels (M, h, w)."""
+        return cls.with_trellis(levels, tables.trellis_level)
+
+    @classmethod
+    def with_trellis(cls, levels: NDArray[np.uint8], trellis_level: int) -> Layout:
+        """The same, with dependent quantisation from a level on."""
         groups = levels
-        if tables.trellis_level < LEVELS:
+        if trellis_level < LEVELS:
             _, height, width = levels.shape
             others = (np.add.outer(np.arange(height), np.arange(width)) % 2).astype(np.uint8) * LEVELS
-            groups = levels + (levels >= tables.trellis_level) * others
+            groups = levels + (levels >= trellis_level) * others
         flat = groups.ravel()
         coded = np.flatnonzero(flat)  # a quarter to six tenths of them, by quality
         found = flat[coded]
         order = coded[np.argsort(found, kind="stable")].astype(np.int32)
-        return cls(order, np.cumsum(np.bincount(found, minlength=2 * LEVELS)), tables.trellis_level)
+        return cls(order, np.cumsum(np.bincount(found, minlength=2 * LEVELS)), trellis_level)
 
     def scalar(self) -> Iterator[Span]:
         """Groups of latents that are quantised alone."""

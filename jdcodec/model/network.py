@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,8 @@ class JointCodec(nn.Module):
         self.synthesis = SynthesisTransform(config)
         self.gain = QualityGain(config.latent_channels)
         self.entropy = EntropyModel(config)
+        #: Takes values, symbols, scale index, worth of errors and phase; symbols with some of them replaced.
+        self.dependent_rounding: Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor] | None = None
 
     def channels_last(self, device: torch.device | str = "cpu") -> JointCodec:
         """Itself, moved to a device in the layout that 1×1 convolutions are fastest in."""
@@ -75,14 +78,27 @@ class JointCodec(nn.Module):
         z_hat = straight_through_round(z)
         index = self.entropy.scale(z_hat, log_gain, t)
         sigma = SCALE_MIN * torch.exp(LOG_SCALE_STEP * bounded(index, 0.0, SCALE_LEVELS - 1.0))
-        shifts = logistic_shifts(index, squared_error_worth(gain.detach(), t))
+        worth = squared_error_worth(gain.detach(), t)
+        shifts = logistic_shifts(index, worth)
 
         features = self.entropy.features(z_hat)
         anchors = checkerboard(y.shape[2], y.shape[3], y.device)
         mean = self.entropy.mean_of_anchors(features)
-        y_anchors = (mean + rate_aware_round((y - mean) * gain, shifts) / gain) * anchors
+        first = self._rounded((y - mean) * gain, shifts, index, worth, phase=0)
+        y_anchors = (mean + first / gain) * anchors
         mean = torch.where(anchors, mean, self.entropy.mean_of_others(features, y_anchors, t))
         residual = (y - mean) * gain
         latent_bits = logistic_bits(residual + torch.rand_like(residual) - 0.5, sigma)
-        y_hat = mean + rate_aware_round(residual, shifts) / gain
+        symbols = torch.where(anchors, first, self._rounded(residual, shifts, index, worth, phase=1))
+        y_hat = mean + symbols / gain
         return self.synthesis(y_hat, t), latent_bits.sum((1, 2, 3)), hyper_bits.sum((1, 2, 3))
+
+    def _rounded(
+        self, values: Tensor, shifts: tuple[Tensor, Tensor], index: Tensor, worth: Tensor, phase: int
+    ) -> Tensor:
+        """(B, M, H, W) as the encoder rounds the sites of a phase, with the gradient of the identity."""
+        symbols = rate_aware_round(values, shifts)
+        if self.dependent_rounding is None:
+            return symbols
+        found = self.dependent_rounding(values, symbols, index, worth, phase)
+        return values + (found - values).detach()

@@ -34,7 +34,7 @@ from jdcodec.entropy.tables import (
 )
 from jdcodec.errors import TrainingError
 from jdcodec.inference.on_torch import TorchInference
-from jdcodec.model.config import ModelConfig, quality_to_t
+from jdcodec.model.config import TRELLIS_LEVEL, ModelConfig, quality_to_t
 from jdcodec.model.entropy_model import LOG_SCALE_STEP, SCALE_MIN
 from jdcodec.model.network import JointCodec
 from jdcodec.model.precision import fast_dtype
@@ -43,10 +43,6 @@ from jdcodec.training.data import find_photographs, load_photographs, random_cro
 from jdcodec.training.level_tables import ESCAPE_SHARE, blend, count_indices, latent_densities
 from jdcodec.training.noise import CameraNoise
 from jdcodec.training.recipe import Recipe
-
-#: The lowest scale level with dependent quantisation, a deviation of 0.39 steps. On held-out photographs its gain
-#: was the same from level 10 or 14 on, and less from 18 on; the fewer levels have it, the faster is coding.
-_TRELLIS_LEVEL = 14
 
 #: Batches that first tables are fitted to: what is best to code depends on the tables itself.
 _FIRST_BATCHES = 24
@@ -99,7 +95,7 @@ def _start_tables(network: JointCodec) -> EntropyTables:
         t = torch.tensor([quality_to_t(anchor + 1.0)])
         offset = scale.offset(network.gain(t), t).double().flatten()
         offsets.append(offset / LOG_SCALE_STEP * 2**AFFINE_BITS)
-    latent_half, latent_tables = latent_densities(_TRELLIS_LEVEL)
+    latent_half, latent_tables = latent_densities(TRELLIS_LEVEL)
     hyper_half, hyper_tables = _hyper_densities(network)
     return EntropyTables(
         scale_weight=integers.to(torch.int8).numpy(),
@@ -112,7 +108,7 @@ def _start_tables(network: JointCodec) -> EntropyTables:
         hyper_frequency=np.stack(
             [np.concatenate([quantise_probabilities(p) for p in row]) for row in hyper_tables]
         ),
-        trellis=np.array([_TRELLIS_LEVEL], np.int32),
+        trellis=np.array([TRELLIS_LEVEL], np.int32),
     )
 
 

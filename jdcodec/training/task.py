@@ -23,6 +23,7 @@ from jdcodec.model.precision import fast_autocast
 
 from .batches import Batches
 from .checkpoint import Checkpoint, read_averaged
+from .dependent import DependentRounding
 from .loss import Loss, joint_loss, rate_distortion_loss, stem_loss
 from .recipe import Recipe
 
@@ -97,6 +98,8 @@ class JointTask(Task):
         self.recipe = recipe
         config = CONFIGS[recipe.arch]
         self.network = JointCodec(config).channels_last(device)
+        if recipe.trellis:
+            self.network.dependent_rounding = DependentRounding()
         self.architecture = {"config": json.dumps(config.to_dict())}
         if recipe.part != "stem":
             self.rates = tuple((f"{t:g}", t, t_to_lambda(t)) for t in (0.0, 0.5, 1.0))
