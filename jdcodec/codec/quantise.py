@@ -1,8 +1,8 @@
-"""Dependent quantisation in the encoder: the path through the states that costs least, by Viterbi's algorithm.
+"""Dependent quantisation in the encoder: the cheapest path through the states, by Viterbi's algorithm.
 
-Which points a value may take depends on those before it in its lane (`jdcodec.entropy.trellis`). For each state the
-cheapest way there is kept, in bits + lambda · 255² · MSE as in `rounding`, and the cheapest end is followed back.
-Decoders need not know of any of this.
+Which points a value may take depends on those before it in its lane (`jdcodec.entropy.trellis`). For each
+state the cheapest way there is kept, in bits + lambda · 255² · MSE as in `rounding`, and the cheapest end is
+followed back. Decoders need not know of any of this.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ _BATCH = 1 << 19
 #: Values worked on at a time, so that they stay in the cache.
 _CHUNK = 8192
 
-#: Rows that hold the states while looking for a path, such that each step is a few operations on blocks of rows.
+#: Rows that hold the states while looking for a path, such that each step is a few operations on blocks of
+#: rows.
 _STATE_OF_ROW = np.array([0, 2, 4, 6, 1, 3, 7, 5])
 
 
@@ -52,7 +53,7 @@ def _ways() -> tuple[NDArray[np.intp], NDArray[np.int8]]:
     row_of_state = np.argsort(_STATE_OF_ROW)
     rows, branches = np.empty(2 * trellis.STATES, np.intp), np.empty(2 * trellis.STATES, np.int8)
     for row, state in enumerate(_STATE_OF_ROW):
-        before = [(row_of_state[s], s, p) for s, p in np.argwhere(trellis.NEXT == state)]
+        before = [(row_of_state[s], s, p) for s, p in np.argwhere(state == trellis.NEXT)]
         for way, (place, start, parity) in enumerate(sorted(before)):
             rows[2 * row + way] = place
             branches[2 * row + way] = 2 * (start & 1) + parity
@@ -128,9 +129,7 @@ def quantise_tiles(
         pass
 
 
-def _batches(
-    tiles: Iterable[tuple[Place, Layout]], phase: int
-) -> Iterator[list[tuple[Place, Layout]]]:
+def _batches(tiles: Iterable[tuple[Place, Layout]], phase: int) -> Iterator[list[tuple[Place, Layout]]]:
     """Tiles to be quantised at once: as many as have _BATCH symbols together, at least one."""
     batch: list[tuple[Place, Layout]] = []
     symbols = 0
@@ -159,8 +158,8 @@ def _lanes(values: Floats, layout: Layout, worth: Floats, phase: int) -> Lanes:
 class Lanes:
     """One phase of a tile, to be quantised: all (n,) in the order of its lanes.
 
-    values: what is to be coded, in scalar steps. worth: bits that a squared error of one step is worth. groups:
-    the scale level of each, rising.
+    values: what is to be coded, in scalar steps. worth: bits that a squared error of one step is worth.
+    groups: the scale level of each, rising.
     """
 
     values: Floats
@@ -173,7 +172,7 @@ class Lanes:
 
 
 def quantise(tiles: Sequence[Lanes], bits: IndexBits) -> list[NDArray[np.int32]]:
-    """Points of each in units, (n,). Together they take fewer and larger operations than one after the other."""
+    """Points of each in units, (n,); together they take fewer and larger operations."""
     ends = np.cumsum([tile.count for tile in tiles])
     places = np.zeros((trellis.LANE_LENGTH, 4, ends[-1]), np.float32)
     costs = np.zeros_like(places)  # a lane that has ended goes on for nothing

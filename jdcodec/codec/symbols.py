@@ -147,8 +147,8 @@ def latents_to_symbols(
 ) -> Symbols:
     """Latents (M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work.
 
-    tiles: those of the picture, all of them. noise: mean square of what was removed from the picture, pixels in
-    [0, 1] (`NoisePower`).
+    tiles: those of the picture, all of them. noise: mean square of what was removed from the picture, pixels
+    in [0, 1] (`NoisePower`).
     """
     sites = y.shape[1], y.shape[2]
     symbols = Symbols.empty(tables, sites[0] * LATENT_STRIDE, sites[1] * LATENT_STRIDE)

@@ -1,10 +1,10 @@
 """One tile's symbols to range-coded 32-bit words, and back.
 
-Order in the stream: hyperlatents, channel by channel, and what their tables escaped; latents that are quantised
-alone, grouped by scale level from 1 up, in raster order within a level (level 0 is not coded), and what theirs
-escaped; then latents with dependent quantisation, step by step (`trellis`), each step's by level and
-quantiser, each with what it escaped. All symbols of a group share one model, so a group is a single call into
-the coder. The range coder is constriction's queue coder (Bamler, "Understanding entropy coding with
+Order in the stream: hyperlatents, channel by channel, and what their tables escaped; latents that are
+quantised alone, grouped by scale level from 1 up, in raster order within a level (level 0 is not coded), and
+what theirs escaped; then latents with dependent quantisation, step by step (`trellis`), each step's by level
+and quantiser, each with what it escaped. All symbols of a group share one model, so a group is a single call
+into the coder. The range coder is constriction's queue coder (Bamler, "Understanding entropy coding with
 asymmetric numeral systems", 2022).
 """
 
@@ -42,8 +42,9 @@ def encode_tile(
 ) -> bytes:
     """Code hyperlatents z (N, h, w) and latents y (M, 4 h, 4 w); little-endian words.
 
-    y must be zero wherever the scale level is 0, and elsewhere a point of its quantiser, and z within ±127: the
-    caller sees to it. ValueError is raised for y that is not. layout: that of the tile, where the caller has it.
+    y must be zero wherever the scale level is 0, and elsewhere a point of its quantiser, and z within ±127:
+    the caller sees to it. ValueError is raised for y that is not. layout: that of the tile, where the caller
+    has it.
     """
     from constriction import stream
 
@@ -63,7 +64,11 @@ def encode_tile(
         for level, quantiser, places in _trellis_groups(groups, quantisers):
             escaped = []
             _encode_group(
-                coder, models.table(level, quantiser), indices[places], escaped, models.model(level, quantiser)
+                coder,
+                models.table(level, quantiser),
+                indices[places],
+                escaped,
+                models.model(level, quantiser),
             )
             _encode_escaped(coder, escaped)
     words: NDArray[np.uint32] = coder.get_compressed()

@@ -1,4 +1,4 @@
-"""In which order the latents of a tile are coded, and by which table each: all of it follows from their levels."""
+"""In which order the latents of a tile are coded, and by which table each: it follows from their levels."""
 
 from __future__ import annotations
 

@@ -184,9 +184,7 @@ class EntropyTables:
     def _latent_half_widths(self) -> NDArray[np.int32]:
         """Half width of each table in `latent_frequency`."""
         level = self.trellis_level
-        return np.concatenate(
-            (self.latent_half_width[1:level], np.repeat(self.latent_half_width[level:], 2))
-        )
+        return np.concatenate((self.latent_half_width[1:level], np.repeat(self.latent_half_width[level:], 2)))
 
     def hyper_table(self, channel: int, quality_step: int) -> NDArray[np.int32]:
         """Frequencies −h … h, escape of a hyperlatent channel at the anchor nearest to the quality."""

@@ -19,6 +19,7 @@ Symbols of low scale are nearly all zero, and gain nothing by it: they are scala
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,20 +50,20 @@ def steps(symbols: int) -> Iterator[slice]:
         yield slice(start, min(start + lanes, symbols))
 
 
-def advance(states: NDArray[np.uint8], indices: NDArray[np.signedinteger]) -> NDArray[np.uint8]:
+def advance(states: NDArray[np.uint8], indices: NDArray[np.signedinteger[Any]]) -> NDArray[np.uint8]:
     """States that follow after the indices."""
     following: NDArray[np.uint8] = NEXT.ravel()[2 * states + (indices & 1)]
     return following
 
 
-def points(indices: NDArray[np.signedinteger], quantisers: NDArray[np.uint8]) -> NDArray[np.int32]:
+def points(indices: NDArray[np.signedinteger[Any]], quantisers: NDArray[np.uint8]) -> NDArray[np.int32]:
     """What indices stand for, in units."""
     found: NDArray[np.int32] = 4 * indices.astype(np.int32) - 2 * np.sign(indices) * quantisers
     return found
 
 
 def indices_of(
-    values: NDArray[np.signedinteger],
+    values: NDArray[np.signedinteger[Any]],
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """(indices, quantisers) of the points (n,) of a tile, in the order of its lanes.
 

@@ -120,9 +120,7 @@ class Graphs:
         """Symbols (1, M, H, W) int16 and hyperlatents int8 to decoded latents float32."""
         z, symbols = self._hyperlatents(height, width), self._symbols(height, width)
         y_anchors, mean = self._means(z, symbols, height, width)
-        y_others = ops.multiply(
-            self._shifted(mean, symbols), _constant(_odd_sites(height, width)[None])
-        )
+        y_others = ops.multiply(self._shifted(mean, symbols), _constant(_odd_sites(height, width)[None]))
         return ov.Model([ops.add(y_anchors, y_others)], [symbols, z])
 
     def _rounding_inputs(self, height: int, width: int) -> list[Node]:

@@ -53,8 +53,8 @@ class Rounded:
     """What is to be coded of latents, (M, H, W), where they belong to the sites that were asked for.
 
     values: v = (y − mean) · gain, in quantisation steps; elsewhere they mean nothing.
-    symbols: v rounded, in units: of sign(v) · floor(|v| − shift + 1/2) steps, see `Rounding`, at most LARGEST_STEPS,
-    and 0 where the scale level is 0, and at all other sites.
+    symbols: v rounded, in units: of sign(v) · floor(|v| − shift + 1/2) steps, see `Rounding`, at most
+    LARGEST_STEPS, and 0 where the scale level is 0, and at all other sites.
     """
 
     values: Floats
@@ -102,8 +102,8 @@ class Inference(ABC):
         """Differences of the latents from the means of the anchors, and symbols of the anchors.
 
         y: (M, H, W); z: hyperlatents (N, H/4, W/4); levels: (M, H, W) scale levels. Anchors are the sites
-        whose row + column is even. They come first: what a decoder makes of their symbols tells of the means of
-        the others.
+        whose row + column is even. They come first: what a decoder makes of their symbols tells of the means
+        of the others.
         """
 
     @abstractmethod
@@ -115,7 +115,7 @@ class Inference(ABC):
         levels: NDArray[np.uint8],
         rounding: Rounding,
     ) -> Rounded:
-        """The same for the other sites, with the symbols of the anchors, which alone `anchors` has to hold."""
+        """The same for the other sites; `anchors` has to hold the symbols of the anchors, no others."""
 
     @abstractmethod
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:

@@ -18,7 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.inference.graphs import Graphs, Model
-from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType, Rounded, Rounding, latent_gain
+from jdcodec.inference.interface import (
+    Call,
+    Denoised,
+    Floats,
+    Inference,
+    PixelType,
+    Rounded,
+    Rounding,
+    latent_gain,
+)
 from jdcodec.inference.quiet import ov
 from jdcodec.model.config import LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 from jdcodec.threads import usable_cores

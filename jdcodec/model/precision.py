@@ -1,4 +1,4 @@
-"""Which floating-point type a device multiplies fastest in: bfloat16, or float32 where that would be emulated."""
+"""Which floating-point type a device multiplies fastest in: bfloat16, or float32 where that is emulated."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Dependent quantisation in training: what decoders see is quantised as files have it, gradients pass by it.
 
-Rates go on seeing latents with uniform noise. Code lengths that the path is chosen by are those of the logistic
-that tables start from. It runs on the processor, wherever the network does.
+Rates go on seeing latents with uniform noise. Code lengths that the path is chosen by are those of the
+logistic that tables start from. It runs on the processor, wherever the network does.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class DependentRounding:
     def __call__(self, values: Tensor, symbols: Tensor, index: Tensor, worth: Tensor, phase: int) -> Tensor:
         """`symbols` with those of one phase's sites replaced where quantisation depends; no gradient.
 
-        values: (B, M, H, W) in steps, as the symbols are; index: real-valued scale index; worth: (B, M, 1, 1), bits
-        that a squared error of one step is worth; phase: 0 for anchors, 1 for others.
+        values: (B, M, H, W) in steps, as the symbols are; index: real-valued scale index; worth: (B, M, 1,
+        1), bits that a squared error of one step is worth; phase: 0 for anchors, 1 for others.
         """
         with torch.no_grad():
             levels = index.round().clamp(0, LEVELS - 1).to(torch.uint8).cpu().contiguous().numpy()

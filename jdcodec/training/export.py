@@ -146,7 +146,9 @@ def _fit(
                 count_indices(latent_counts[start.table_number(level, quantiser)], indices)
             _count_hyper(hyper_counts, symbols.z, quality_step)
     report(f"tables fitted to {int(sum(c.sum() for c in latent_counts)):,} latents")
-    latent = [quantise_probabilities(blend(counts, density)) for counts, density in zip(latent_counts, started)]
+    latent = [
+        quantise_probabilities(blend(counts, density)) for counts, density in zip(latent_counts, started)
+    ]
     hyper = [
         np.concatenate(
             [

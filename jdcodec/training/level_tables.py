@@ -40,7 +40,8 @@ def latent_densities(
         k = np.arange(-half[level], half[level] + 1)
         if dependent[level]:
             densities += [
-                _density(trellis.points(k, np.full(k.shape, q, np.uint8)) / UNITS, sigma[level]) for q in (0, 1)
+                _density(trellis.points(k, np.full(k.shape, q, np.uint8)) / UNITS, sigma[level])
+                for q in (0, 1)
             ]
         else:
             densities.append(_density(k.astype(np.float64), sigma[level]))
@@ -67,7 +68,9 @@ def count_indices(counts: NDArray[np.float64], indices: NDArray[np.signedinteger
     """Add what one table codes to its counts, −h … h and escape."""
     half = (len(counts) - 2) // 2
     values = indices.astype(np.int64)
-    counts += np.bincount(np.where(np.abs(values) <= half, values + half, 2 * half + 1), minlength=len(counts))
+    counts += np.bincount(
+        np.where(np.abs(values) <= half, values + half, 2 * half + 1), minlength=len(counts)
+    )
 
 
 def blend(counts: NDArray[np.float64], density: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -60,7 +60,8 @@ class Recipe:
     clean_share: share of pictures that are clean, input and target alike; with `exact_mix` this share of
         every batch, to the picture, else the chance of each picture.
     loss: distortion of the decoded picture, "mse" or "ms-ssim".
-    trellis: whether the decoder sees latents with the dependent quantisation of files, else as rounded one by one.
+    trellis: whether the decoder sees latents with the dependent quantisation of files, else as rounded one by
+    one.
     guidance_weight: of the L1 distance between the features of the noisy pictures and of their targets.
     contrastive_weight: of InfoNCE between projections of the two; needs a system that has projections.
     warmup_share: share of the run over which the learning rate rises, if longer than `warmup_steps`.
