@@ -79,16 +79,50 @@ def reference_decode(
     sites = product(range(len(half)), range(rows), range(columns))
     _decode_values(decoder, [(z[n][r], c, hyper[n], half[n]) for n, r, c in sites])
 
-    half = tables.latent_half_width.tolist()[1:]
-    latent = _tables(tables.latent_frequency.tolist(), half)
+    first, units = int(tables.trellis[0]), 3 if tables.trellis[0] < 64 else 1
+    half = tables.latent_half_width.tolist()
+    latent = iter(
+        _tables(tables.latent_frequency.tolist(), [half[k] for k in range(1, 64) for _ in range(1 + (k >= first))])
+    )
+    table = {(k, q): next(latent) for k in range(1, 64) for q in range(1 + (k >= first))}
     y = [[[0] * (4 * columns) for _ in range(4 * rows)] for _ in range(tables.latent_channels)]
     sites = product(range(len(y)), range(4 * rows), range(4 * columns))
-    indexed = [(scale_index(tables, z, v, m, r, c), y[m][r], c) for m, r, c in sites]
+    indexed = [(scale_index(tables, z, v, m, r, c), y[m][r], c, (r + c) % 2) for m, r, c in sites]
     coded = [
-        (line, c, latent[level - 1], half[level - 1])
-        for level in range(1, 64)
-        for index, line, c in indexed
+        (line, c, table[level, 0], half[level])
+        for level in range(1, first)
+        for index, line, c, _ in indexed
         if index == level
     ]
     _decode_values(decoder, coded)
+    for line, c, _, _ in coded:
+        line[c] *= units
+    for phase in (0, 1):
+        dependent = [place for place in indexed if place[0] >= first and place[3] == phase]
+        _decode_phase(decoder, sorted(dependent, key=lambda place: place[0]), table, half)
     return z, y
+
+
+#: The state after an even, and after an odd index.
+_NEXT = ((0, 5, 1, 6, 2, 4, 3, 7), (2, 7, 3, 4, 0, 6, 1, 5))
+
+
+def _decode_phase(
+    decoder: ReferenceRangeDecoder,
+    places: list[tuple[int, list[int], int, int]],
+    table: dict[tuple[int, int], list[int]],
+    half: list[int],
+) -> None:
+    """The chapter 'Dependent quantisation' for one phase."""
+    lanes = max(1, -(-len(places) // 256))
+    states = [0] * lanes
+    for start in range(0, len(places), lanes):
+        step = list(zip(places[start : start + lanes], range(lanes)))
+        for level in sorted({place[0] for place, _ in step}):
+            for q in (0, 1):
+                group = [place for place, lane in step if place[0] == level and states[lane] % 2 == q]
+                _decode_values(decoder, [(line, c, table[level, q], half[level]) for _, line, c, _ in group])
+        for (_, line, c, _), lane in step:
+            index, q = line[c], states[lane] % 2
+            line[c] = 4 * index - 2 * q * ((index > 0) - (index < 0))
+            states[lane] = _NEXT[index % 2][states[lane]]

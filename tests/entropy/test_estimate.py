@@ -5,20 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jdcodec.entropy import encode_tile, estimate_bits
+from jdcodec.entropy import EntropyTables, encode_tile, estimate_bits
 
 from .samples import QUALITY_STEPS, extreme_tile, make_tables, typical_tile
 
 TABLES = make_tables()
+TRELLIS = make_tables(trellis_level=14)
 
 
 @pytest.mark.parametrize("quality_step", QUALITY_STEPS)
 @pytest.mark.parametrize("make", [typical_tile, extreme_tile])
-def test_within_one_percent_of_the_bytes(make: type, quality_step: int) -> None:
-    tile = make(TABLES, (8, 8), quality_step)
-    bits = 8 * len(encode_tile(TABLES, tile.z, tile.y, quality_step))
+@pytest.mark.parametrize("tables", [TABLES, TRELLIS], ids=["scalar", "trellis"])
+def test_within_one_percent_of_the_bytes(tables: EntropyTables, make: type, quality_step: int) -> None:
+    tile = make(tables, (8, 8), quality_step)
+    bits = 8 * len(encode_tile(tables, tile.z, tile.y, quality_step))
     assert bits > 20_000
-    assert estimate_bits(TABLES, tile.z, tile.y, quality_step) == pytest.approx(bits, rel=0.01)
+    assert estimate_bits(tables, tile.z, tile.y, quality_step) == pytest.approx(bits, rel=0.01)
 
 
 def test_never_more_than_two_words_below_the_bytes() -> None:

@@ -18,6 +18,7 @@ from jdcodec.errors import DamagedError
 from .samples import extreme_tile, make_tables, typical_tile
 
 TABLES = make_tables()
+TRELLIS = make_tables(trellis_level=14)
 TILE = typical_tile(TABLES, (2, 3), 17)
 DATA = encode_tile(TABLES, TILE.z, TILE.y, 17)
 

@@ -7,20 +7,24 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from jdcodec.entropy import encode_tile
+from jdcodec.entropy import EntropyTables, encode_tile
 
 from .reference import ReferenceRangeDecoder, reference_decode
 from .samples import QUALITY_STEPS, TileSample, extreme_tile, make_tables, typical_tile
 
 TABLES = make_tables(latent_channels=4)
+TRELLIS = make_tables(latent_channels=4, trellis_level=14)
 
 
+@pytest.mark.parametrize("tables", [TABLES, TRELLIS], ids=["scalar", "trellis"])
 @pytest.mark.parametrize("quality_step", QUALITY_STEPS)
 @pytest.mark.parametrize(("make", "shape"), [(typical_tile, (3, 4)), (extreme_tile, (1, 1))])
-def test_same_symbols(make: Callable[..., TileSample], shape: tuple[int, int], quality_step: int) -> None:
-    tile = make(TABLES, shape, quality_step)
-    data = encode_tile(TABLES, tile.z, tile.y, quality_step)
-    z, y = reference_decode(TABLES, data, *shape, quality_step)
+def test_same_symbols(
+    make: Callable[..., TileSample], shape: tuple[int, int], quality_step: int, tables: EntropyTables
+) -> None:
+    tile = make(tables, shape, quality_step)
+    data = encode_tile(tables, tile.z, tile.y, quality_step)
+    z, y = reference_decode(tables, data, *shape, quality_step)
     np.testing.assert_array_equal(np.array(z), tile.z)
     np.testing.assert_array_equal(np.array(y), tile.y)
 

@@ -13,6 +13,10 @@ from .samples import QUALITY_STEPS, TILE_SHAPES, TileSample, extreme_tile, make_
 
 TABLES = make_tables()
 
+#: Tables of latents that are all quantised alone, that are so below a level, and that are never so.
+KINDS = {"scalar": TABLES, "trellis": make_tables(trellis_level=14), "trellis alone": make_tables(trellis_level=1)}
+both = pytest.mark.parametrize("tables", KINDS.values(), ids=KINDS)
+
 
 def assert_round_trip(tables: EntropyTables, tile: TileSample) -> bytes:
     data = encode_tile(tables, tile.z, tile.y, tile.quality_step)
@@ -23,18 +27,22 @@ def assert_round_trip(tables: EntropyTables, tile: TileSample) -> bytes:
     return data
 
 
+@both
 @pytest.mark.parametrize("quality_step", QUALITY_STEPS)
 @pytest.mark.parametrize("shape", TILE_SHAPES)
-def test_typical_symbols(shape: tuple[int, int], quality_step: int) -> None:
-    assert_round_trip(TABLES, typical_tile(TABLES, shape, quality_step))
+def test_typical_symbols(tables: EntropyTables, shape: tuple[int, int], quality_step: int) -> None:
+    assert_round_trip(tables, typical_tile(tables, shape, quality_step))
 
 
+@both
 @pytest.mark.parametrize("quality_step", QUALITY_STEPS)
 @pytest.mark.parametrize("shape", TILE_SHAPES)
-def test_symbols_to_the_ends_of_their_ranges(shape: tuple[int, int], quality_step: int) -> None:
-    tile = extreme_tile(TABLES, shape, quality_step)
-    assert np.abs(tile.z).max() == 127 and np.abs(tile.y).max() == 32767
-    assert_round_trip(TABLES, tile)
+def test_symbols_to_the_ends_of_their_ranges(
+    tables: EntropyTables, shape: tuple[int, int], quality_step: int
+) -> None:
+    tile = extreme_tile(tables, shape, quality_step)
+    assert np.abs(tile.z).max() == 127 and np.abs(tile.y).max() > 32760
+    assert_round_trip(tables, tile)
 
 
 def test_the_samples_reach_all_levels_and_escape() -> None:
@@ -72,6 +80,25 @@ def test_a_latent_that_cannot_be_coded_is_refused() -> None:
         encode_tile(TABLES, tile.z, tile.y, 0)
 
 
+def test_a_latent_off_the_trellis_is_refused() -> None:
+    """The symbols of one state of the trellis cannot be coded in another."""
+    tables = KINDS["trellis"]
+    tile = typical_tile(tables, (8, 8), 0)
+    levels = tables.scale_indices(tile.z, 0)
+    tile.y.flat[np.flatnonzero(levels >= 14)[-1]] += 1
+    with pytest.raises(ValueError, match="no point of its quantiser"):
+        encode_tile(tables, tile.z, tile.y, 0)
+
+
+def test_a_latent_between_scalar_steps_is_refused() -> None:
+    tables = KINDS["trellis"]
+    tile = typical_tile(tables, (8, 8), 0)
+    levels = tables.scale_indices(tile.z, 0)
+    tile.y.flat[np.flatnonzero((levels > 0) & (levels < 14))[0]] += 1
+    with pytest.raises(ValueError, match="no multiple of a quantisation step"):
+        encode_tile(tables, tile.z, tile.y, 0)
+
+
 def test_bytes_are_a_function_of_the_symbols() -> None:
     tile = typical_tile(TABLES, (3, 3), 55)
     first = encode_tile(TABLES, tile.z, tile.y, 55)
@@ -85,5 +112,6 @@ def test_any_symbols(data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     make = data.draw(st.sampled_from((typical_tile, extreme_tile)))
     step, seed = data.draw(st.integers(0, 224)), data.draw(st.integers(0, 2**32 - 1))
-    tables = make_tables(data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4)), seed % 5)
+    channels, level = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4))), data.draw(st.integers(1, 64))
+    tables = make_tables(*channels, seed % 5, level)
     assert_round_trip(tables, make(tables, shape, step, seed))

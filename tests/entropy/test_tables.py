@@ -17,6 +17,7 @@ from .samples import make_tables
 Arrays = dict[str, NDArray[Any]]
 
 TABLES = make_tables(latent_channels=3, hyper_channels=4)
+TRELLIS = make_tables(latent_channels=3, hyper_channels=4, trellis_level=14)
 
 
 def changed(name: str, change: Callable[[NDArray[Any]], Any]) -> Callable[[Arrays], None]:
@@ -122,6 +123,44 @@ BROKEN: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "frequencies in the wrong table": (changed("latent_frequency", moved_between_tables), "does not sum"),
     "frequencies whose sum wraps round": (changed("latent_frequency", set_item(slice(0, 4), 2**30)), "sum"),
 }
+
+
+#: What can be wrong with dependent quantisation.
+BROKEN_TRELLIS: dict[str, tuple[Callable[[Arrays], None], str]] = {
+    "dependent quantisation from level 0 on": (changed("trellis", set_item(0, 0)), "one number in 1 to 64"),
+    "from a level that is none": (changed("trellis", set_item(0, 65)), "one number in 1 to 64"),
+    "from two levels on": (changed("trellis", lambda a: np.append(a, a)), "one number in 1 to 64"),
+    "a level as int64": (changed("trellis", lambda a: a.astype(np.int64)), "has type int64"),
+    "a level without its tables": (changed("trellis", set_item(0, 13)), "latent_frequency must have"),
+    "tables without their level": (lambda arrays: arrays.__delitem__("trellis"), "latent_frequency must"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_TRELLIS)
+def test_broken_trellis_is_refused(case: str) -> None:
+    break_it, reason = BROKEN_TRELLIS[case]
+    arrays = {name: array.copy() for name, array in TRELLIS.to_arrays().items()}
+    break_it(arrays)
+    with pytest.raises(ModelError, match=reason):
+        EntropyTables.from_arrays(arrays)
+
+
+def test_tables_without_dependent_quantisation_have_no_array_for_it() -> None:
+    """So that model ids of weights from before it stay."""
+    assert "trellis" not in TABLES.to_arrays() and "trellis" in TRELLIS.to_arrays()
+    read = EntropyTables.from_arrays(TABLES.to_arrays())
+    assert (read.trellis_level, read.units) == (64, 1)
+    assert (TRELLIS.trellis_level, TRELLIS.units) == (14, 3)
+
+
+def test_levels_with_dependent_quantisation_have_two_tables_each() -> None:
+    found = []
+    for level in range(1, 64):
+        found += [TRELLIS.latent_table(level, q) for q in range(1 + (level >= 14))]
+    np.testing.assert_array_equal(np.concatenate(found), TRELLIS.latent_frequency)
+    assert [TRELLIS.table_number(*place) for place in ((1, 0), (13, 0), (14, 0), (14, 1), (63, 1))] == [
+        *(0, 12, 13, 14, 112)
+    ]
 
 
 @pytest.mark.parametrize("case", BROKEN)
