@@ -61,16 +61,7 @@ def encode_tile(
     _encode_escaped(coder, escaped)
     models = _Models(tables)
     for groups, indices, quantisers in dependent:
-        for level, quantiser, places in _trellis_groups(groups, quantisers):
-            escaped = []
-            _encode_group(
-                coder,
-                models.table(level, quantiser),
-                indices[places],
-                escaped,
-                models.model(level, quantiser),
-            )
-            _encode_escaped(coder, escaped)
+        _encode_dependent(coder, models, groups, indices, quantisers)
     words: NDArray[np.uint32] = coder.get_compressed()
     return words.astype("<u4").tobytes()
 
@@ -153,50 +144,32 @@ def _split(
     return scalar, dependent
 
 
-def _trellis_groups(
-    groups: list[Span], quantisers: NDArray[np.uint8]
-) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
-    """(level, quantiser, places) of symbols in the order of the stream."""
-    for level, step in _by_step(groups, len(quantisers)):
-        for quantiser in (0, 1):
-            places = np.flatnonzero(quantisers[step] == quantiser)
-            if len(places):
-                yield level, quantiser, places + step.start
-
-
-def _by_step(groups: list[Span], symbols: int) -> Iterator[tuple[int, slice]]:
-    """(level, places) of the parts of each step that are of one level."""
+def _by_step(groups: list[Span], symbols: int) -> Iterator[tuple[int, int, int]]:
+    """(level, start, end) of the parts of each step that are of one level."""
     number = 0
     for step in trellis.steps(symbols):
-        while True:
-            level, start, end = groups[number]
-            yield level, slice(max(start, step.start), min(end, step.stop))
-            if end > step.stop:
-                break
-            number += 1
-            if end == step.stop:
-                break
+        start = step.start
+        while start < step.stop:
+            level, _, last = groups[number]
+            end = min(last, step.stop)
+            yield level, start, end
+            number += end == last
+            start = end
 
 
 class _Models:
-    """Tables and coder models of the levels with two quantisers, each made once for a tile."""
+    """Coder models of the levels with two quantisers, each made once for a tile."""
 
     def __init__(self, tables: EntropyTables) -> None:
+        self.half_width = tables.latent_half_width
         self._tables = tables
-        self._made: dict[tuple[int, int], tuple[NDArray[np.int32], Any]] = {}
+        self._made: dict[tuple[int, int], Any] = {}
 
-    def table(self, level: int, quantiser: int) -> NDArray[np.int32]:
-        return self._entry(level, quantiser)[0]
-
-    def model(self, level: int, quantiser: int) -> Any:
-        return self._entry(level, quantiser)[1]
-
-    def _entry(self, level: int, quantiser: int) -> tuple[NDArray[np.int32], Any]:
-        entry = self._made.get((level, quantiser))
-        if entry is None:
-            table = self._tables.latent_table(level, quantiser)
-            entry = self._made[level, quantiser] = table, _model(table)
-        return entry
+    def of(self, level: int, quantiser: int) -> Any:
+        model = self._made.get((level, quantiser))
+        if model is None:
+            model = self._made[level, quantiser] = _model(self._tables.latent_table(level, quantiser))
+        return model
 
 
 def _model(table: NDArray[np.int32]) -> Any:
@@ -220,23 +193,17 @@ def _indices(table: NDArray[np.int32], values: NDArray[Any]) -> tuple[NDArray[np
 
 
 def _encode_group(
-    coder: Any,
-    table: NDArray[np.int32],
-    values: NDArray[Any],
-    escaped: list[NDArray[Any]],
-    model: Any = None,
+    coder: Any, table: NDArray[np.int32], values: NDArray[Any], escaped: list[NDArray[Any]]
 ) -> None:
     indices, outside = _indices(table, values)
-    coder.encode(indices, model or _model(table))
+    coder.encode(indices, _model(table))
     if outside.any():
         escaped.append(values[outside])
 
 
-def _decode_group(
-    coder: Any, table: NDArray[np.int32], out: NDArray[Any], model: Any = None
-) -> NDArray[np.intp]:
+def _decode_group(coder: Any, table: NDArray[np.int32], out: NDArray[Any]) -> NDArray[np.intp]:
     """Fill `out` with values; returns where it holds escapes instead."""
-    indices = coder.decode(model or _model(table), len(out))
+    indices = coder.decode(_model(table), len(out))
     half_width = (len(table) - 2) // 2
     np.subtract(indices, half_width, out=out, casting="unsafe")
     return np.flatnonzero(indices == 2 * half_width + 1)
@@ -299,26 +266,63 @@ def _decode_symbols(
     return shaped, y.reshape(levels.shape)
 
 
+def _encode_dependent(
+    coder: Any,
+    models: _Models,
+    groups: list[Span],
+    indices: NDArray[np.int32],
+    quantisers: NDArray[np.uint8],
+) -> None:
+    """Code one phase. There are many small groups, so what can be done for all at once is done before."""
+    parts = list(_by_step(groups, len(indices)))
+    if not parts:
+        return
+    level, start, end = np.array(parts).T
+    half = np.repeat(models.half_width[level], end - start)
+    codes = indices + half
+    outside = np.flatnonzero((codes < 0) | (codes > 2 * half))
+    codes[outside] = 2 * half[outside] + 1
+    # Of each part those of quantiser 0 go first: how many are before each symbol, and in all of its part.
+    first = np.concatenate(([0], np.cumsum(quantisers == 0)))
+    zeros = first[end] - first[start]
+    before = first[:-1] - np.repeat(first[start], end - start)
+    here = np.arange(len(codes))
+    place = np.where(
+        quantisers == 0,
+        np.repeat(start, end - start) + before,
+        here - before + np.repeat(zeros, end - start),
+    )
+    ordered = np.empty_like(codes)
+    ordered[place] = codes
+    escapes = dict(zip(place[outside].tolist(), indices[outside].tolist()))
+    for (number, low, high), middle in zip(parts, (start + zeros).tolist()):
+        for quantiser, one, other in ((0, low, middle), (1, middle, high)):
+            if one < other:
+                coder.encode(ordered[one:other], models.of(number, quantiser))
+                if escapes:
+                    found = [np.array([escapes[i]]) for i in range(one, other) if i in escapes]
+                    _encode_escaped(coder, found)
+
+
 def _decode_dependent(coder: Any, models: _Models, groups: list[Span], values: NDArray[np.int32]) -> None:
     """Fill `values` with the points of one phase; DamagedError where one is out of range."""
-    states = np.zeros(trellis.lane_count(len(values)), np.uint8)
+    lanes = trellis.lane_count(len(values))
+    states = np.zeros(lanes, np.uint8)
     quantisers = np.empty(len(values), np.uint8)
-    before = None
-    for level, part in _by_step(groups, len(values)):
-        step = part.start // len(states)
-        if step != before:
-            if before is not None:
-                states = trellis.advance(states, values[before * len(states) : step * len(states)])
-            rest = values[step * len(states) :]
-            quantisers[step * len(states) :][: len(states)] = states[: len(rest)] & 1
-            before = step
-        for quantiser in (0, 1):
-            places = np.flatnonzero(quantisers[part] == quantiser) + part.start
-            if len(places):
-                found = np.empty(len(places), np.int32)
-                escapes = _decode_group(
-                    coder, models.table(level, quantiser), found, models.model(level, quantiser)
-                )
-                _decode_escaped(coder, [escapes], found, _TRELLIS_LIMIT)
-                values[places] = found
+    for level, start, end in _by_step(groups, len(values)):
+        if start % lanes == 0:  # a new step
+            if start:
+                states = trellis.advance(states, values[start - lanes : start])
+            quantisers[start : start + lanes] = states[: len(values) - start] & 1
+        half = int(models.half_width[level])
+        mask = quantisers[start:end].view(np.bool_)
+        part = values[start:end]
+        ones = np.count_nonzero(mask)
+        for quantiser, where, count in ((0, ~mask, end - start - ones), (1, mask, ones)):
+            if count:
+                found = coder.decode(models.of(level, quantiser), count)
+                found -= half
+                if found.max() > half:
+                    _decode_escaped(coder, [np.flatnonzero(found > half)], found, _TRELLIS_LIMIT)
+                part[where] = found
     values[:] = trellis.points(values, quantisers)

@@ -69,15 +69,24 @@ def indices_of(
 
     Raises ValueError where a point is none of the quantiser that it has to be of.
     """
-    points = values.astype(np.int32)
-    indices, quantisers = np.empty(len(points), np.int32), np.empty(len(points), np.uint8)
-    states = np.zeros(lane_count(len(points)), np.uint8)
-    for step in steps(len(points)):
-        states = states[: step.stop - step.start]
-        part, quantiser = points[step], states & 1
-        moved = part + 2 * np.sign(part) * quantiser
-        if np.any(moved & 3):
-            raise ValueError("a latent is no point of its quantiser")
-        indices[step], quantisers[step] = moved >> 2, quantiser
-        states = advance(states, indices[step])
-    return indices, quantisers
+    found = values.astype(np.int32)
+    moved = found + 2 * np.sign(found)  # four times the indices, were all of quantiser 1
+    parities = ((found >> 2) & 1 | (moved >> 1) & 2).astype(np.uint8)
+    quantisers = np.empty(len(found), np.uint8)
+    state = np.zeros(lane_count(len(found)), np.uint8)
+    for step in steps(len(found)):
+        state = state[: step.stop - step.start]
+        quantisers[step] = state
+        state = _FOLLOWING[4 * state + parities[step]]
+    quantisers &= 1
+    moved = np.where(quantisers, moved, found)
+    if np.any(moved & 3):
+        raise ValueError("a latent is no point of its quantiser")
+    return moved >> 2, quantisers
+
+
+#: By 4 · state + parity as of quantiser 0 + 2 · parity as of quantiser 1: the state that follows.
+_FOLLOWING = np.array(
+    [NEXT[s, (p >> (s & 1)) & 1] for s in range(STATES) for p in range(4)],
+    np.uint8,
+)
