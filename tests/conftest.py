@@ -7,14 +7,14 @@ import signal
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from jdcodec.inference.interface import Inference
+    from jdcodec.inference.interface import Floats, Inference, Rounding
     from jdcodec.inference.on_openvino import OpenVinoInference
     from jdcodec.inference.on_torch import TorchInference
     from jdcodec.model.config import ModelConfig
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 PictureMaker = Callable[..., NDArray[np.uint8]]
 NetworkMaker = Callable[[str], "JointCodec"]
-Starter = Callable[["JointCodec", float], "Inference"]
+
+
+class Starter(Protocol):
+    def __call__(self, network: JointCodec, t: float, *, units: int = 1) -> Inference: ...
 
 
 def _make_picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -95,33 +98,59 @@ def make_network() -> NetworkMaker:
 
 
 @lru_cache
-def _openvino_network(network: JointCodec, bf16: bool) -> Any:
+def _openvino_network(network: JointCodec, bf16: bool, units: int) -> Any:
     from jdcodec.inference.on_openvino import Network
 
     arrays = {name: tensor.contiguous().numpy() for name, tensor in network.state_dict().items()}
-    return Network(network.config, arrays, bf16=bf16)
+    return Network(network.config, arrays, bf16=bf16, units=units)
 
 
-def start_on_openvino(network: JointCodec, t: float, *, bf16: bool = False) -> OpenVinoInference:
-    """A network at position t of the quality scale; its compiled graphs stay warm between tests."""
+def start_on_openvino(
+    network: JointCodec, t: float, *, bf16: bool = False, units: int = 1
+) -> OpenVinoInference:
+    """A network at position t of the quality scale; its compiled graphs stay warm between tests.
+
+    units: into how many its symbols divide a quantisation step, 3 for tables with dependent quantisation.
+    """
     from jdcodec.inference.on_openvino import OpenVinoInference
 
-    return OpenVinoInference(_openvino_network(network, bf16), t)
+    return OpenVinoInference(_openvino_network(network, bf16, units), t)
 
 
-def start_on_torch(network: JointCodec, t: float, *, bf16: bool = False) -> TorchInference:
+def start_on_torch(network: JointCodec, t: float, *, bf16: bool = False, units: int = 1) -> TorchInference:
     """The same with torch on the CPU."""
     import torch
 
     from jdcodec.inference.on_torch import TorchInference
 
-    return TorchInference(network, t, torch.bfloat16 if bf16 else torch.float32)
+    return TorchInference(network, t, torch.bfloat16 if bf16 else torch.float32, units)
 
 
 @pytest.fixture(scope="session", params=["openvino", "torch"])
 def start(request: pytest.FixtureRequest) -> Starter:
-    """A function of (network, t) that starts it on the CPU in float32: with OpenVINO, and with torch."""
+    """A function of (network, t, units=1) that starts it on the CPU in float32: OpenVINO, and torch."""
     return start_on_openvino if request.param == "openvino" else start_on_torch
+
+
+def both_passes(
+    inference: Inference, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
+) -> NDArray[np.int16]:
+    """Symbols (M, H, W) of all sites, each latent rounded alone: of the anchors, then of those beside them.
+
+    Neither pass may name a symbol of the other's sites, nor one that is not a multiple of a step.
+    """
+    anchor = np.add.outer(np.arange(y.shape[1]), np.arange(y.shape[2])) % 2 == 0
+    first = inference.code_anchors(y, z, levels, rounding)
+    anchors = first.symbols.astype(np.int16)
+    second = inference.code_others(y, z, anchors, levels, rounding)
+    for found, others in ((first, ~anchor), (second, anchor)):
+        assert found.symbols.shape == found.values.shape == y.shape and found.values.dtype == np.float32
+        assert found.symbols.dtype in (np.int16, np.int32)
+        assert not found.symbols[:, others].any() and not (found.symbols % inference.units).any()
+    symbols = first.symbols.astype(np.int32) + second.symbols
+    narrow = symbols.astype(np.int16)
+    np.testing.assert_array_equal(narrow, symbols)
+    return narrow
 
 
 @pytest.fixture(scope="session")
@@ -130,9 +159,8 @@ def tiny_network(make_network: NetworkMaker) -> JointCodec:
     return make_network("fast")
 
 
-@pytest.fixture(scope="session")
-def tiny_model(tiny_network: JointCodec, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights file of `tiny_network`, its tables fitted to a few pictures."""
+def _export(network: JointCodec, path: Path) -> Path:
+    """A weights file of a network, its tables fitted to a few pictures."""
     import torch
 
     from jdcodec.training.export import export_weights
@@ -141,10 +169,26 @@ def tiny_model(tiny_network: JointCodec, tmp_path_factory: pytest.TempPathFactor
         torch.from_numpy(np.stack([_make_picture(128, 192, seed) for seed in (2 * number, 2 * number + 1)]))
         for number in range(4)
     ]
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     scaled = (batch.permute(0, 3, 1, 2).float() / 255 for batch in batches)
-    export_weights(tiny_network.state_dict(), tiny_network.config, scaled, path)
+    export_weights(network.state_dict(), network.config, scaled, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_network: JointCodec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of `tiny_network`."""
+    return _export(tiny_network, tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="session")
+def scalar_model(tiny_network: JointCodec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without dependent quantisation, as weights files were before there was any."""
+    from jdcodec.entropy.tables import LEVELS
+    from jdcodec.training import export
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "TRELLIS_LEVEL", LEVELS)
+        return _export(tiny_network, tmp_path_factory.mktemp("weights") / "scalar.safetensors")
 
 
 @pytest.fixture(scope="session")

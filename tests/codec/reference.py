@@ -20,12 +20,16 @@ class ReferenceNetwork:
             self.config: dict[str, Any] = json.loads(file.metadata()["config"])
             names = [name for name in file.keys() if name.startswith("network/")]  # noqa: SIM118
             self.parameters = {n.removeprefix("network/"): file.get_tensor(n).astype(float) for n in names}
+            #: U, how many units of y there are to a quantisation step.
+            self.units = 1
+            if "tables/trellis" in file.keys() and file.get_tensor("tables/trellis")[0] < 64:  # noqa: SIM118
+                self.units = 3
         self.t = quality_code / 224
 
     def decode(self, z: NDArray[Any], y: NDArray[Any]) -> Array:
         """Symbols to a picture in 0 … 1."""
         features = self.hyper_synthesis(z.astype(float))
-        offset = y / self.gain()[:, None, None]
+        offset = y / (self.units * self.gain()[:, None, None])
         rows, columns = np.mgrid[0 : y.shape[1], 0 : y.shape[2]]
         anchor = (rows + columns) % 2 == 0
         at_anchors = np.where(anchor, self.convolution("entropy.anchor_mean", features) + offset, 0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,8 @@ from jdcodec.codec.symbols import (
 )
 from jdcodec.codec.weights import load_weights
 from jdcodec.codec.windows import Window, cover, relay
-from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, Rounding
+from jdcodec.container import TileRect
+from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, Rounded, Rounding
 from jdcodec.model.config import FAST
 
 Sides = tuple[int, int]
@@ -82,12 +82,19 @@ def test_each_source_is_computed_once_and_not_before_it_is_needed(relayed: Relay
     assert sorted(map(str, relayed.asked)) == sorted(map(str, relayed.sources))
 
 
+@pytest.mark.parametrize("model", ["tiny_model", "scalar_model"])
 @pytest.mark.parametrize("shape", [(192, 1000), (1000, 192), (300, 310)])
 def test_latents_are_those_of_one_step_after_the_other(
-    shape: Sides, make_network: NetworkMaker, make_picture: PictureMaker, tiny_model: Path
+    shape: Sides,
+    model: str,
+    make_network: NetworkMaker,
+    make_picture: PictureMaker,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The denoised picture once in whole, as it would be without a relay: no symbol may differ."""
-    inference, picture, budget = start_on_openvino(make_network("fast"), 0.7), make_picture(*shape), 70_000
+    tables = load_weights(request.getfixturevalue(model).resolve()).tables
+    inference = start_on_openvino(make_network("fast"), 0.7, units=tables.units)
+    picture, budget = make_picture(*shape), 70_000
     coded = tuple(-(-side // 64) * 64 for side in shape)
     padded = np.pad(picture, ((0, coded[0] - shape[0]), (0, coded[1] - shape[1]), (0, 0)), mode="edge")
     clean = np.empty((3, *coded), np.float16)
@@ -104,9 +111,9 @@ def test_latents_are_those_of_one_step_after_the_other(
 
     y = picture_to_latents(picture, inference, strength=1.0, window_pixels=budget)
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5 * expected.std())
-    tables = load_weights(tiny_model.resolve()).tables
+    tile = TileRect(0, 0, 0, coded[1], coded[0])
     symbols = [
-        latents_to_symbols(latents, inference, tables, quality_step=157, noise=1e-4)
+        latents_to_symbols(latents, inference, tables, [tile], quality_step=157, noise=1e-4)
         for latents in (y, expected)
     ]
     # At a rounding edge the last bit of a sum decides; here none is that close.
@@ -124,7 +131,7 @@ class Arithmetic(Inference):
     """Shapes of the real network, and next to no work."""
 
     def __init__(self) -> None:
-        super().__init__(FAST, np.ones(FAST.latent_channels, np.float32))
+        super().__init__(FAST, np.ones(FAST.latent_channels, np.float32), 1)
 
     def denoise(self, pixels: NDArray[Any], strength: float) -> Denoised:
         return (pixels.transpose(2, 0, 1) / np.float32(255)).astype(np.float16)
@@ -136,10 +143,20 @@ class Arithmetic(Inference):
     def hyperlatents(self, y: Floats) -> Floats:
         return np.ascontiguousarray(y[: self.config.hyper_channels, ::4, ::4])
 
-    def residuals(
-        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding, limit: int
-    ) -> NDArray[np.int16]:
-        return y.astype(np.int16)
+    def code_anchors(
+        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
+    ) -> Rounded:
+        return Rounded(y, y.astype(np.int16))
+
+    def code_others(
+        self,
+        y: Floats,
+        z: NDArray[np.int8],
+        anchors: NDArray[np.int16],
+        levels: NDArray[np.uint8],
+        rounding: Rounding,
+    ) -> Rounded:
+        return Rounded(y, np.zeros_like(anchors))
 
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
         return symbols.astype(np.float32)

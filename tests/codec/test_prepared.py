@@ -63,13 +63,14 @@ def test_just_what_is_needed_is_prepared(
     assert there_and_back() == prepared
 
 
+@pytest.mark.parametrize("graph", ["anchors", "others"])
 def test_what_cannot_be_compiled_is_said_once_it_is_needed(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    graph: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: Graphs, *arguments: object) -> None:
         raise RuntimeError("no room to compile")
 
-    monkeypatch.setattr(Graphs, "residuals", broken)
+    monkeypatch.setattr(Graphs, graph, broken)
     photo: Photo = from_array(np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(RuntimeError, match="no room to compile"):
         encode_photo(photo, EncodeSettings(model=str(tiny_model)))

@@ -15,9 +15,9 @@ from conftest import PictureMaker
 from jdcodec.codec import symbols
 from jdcodec.codec.encoder import EncodeSettings, code_photo
 from jdcodec.codec.noise import NoisePower
-from jdcodec.codec.rounding import rounding_shifts, rounding_strength
+from jdcodec.codec.rounding import error_worth, rounding_shifts, rounding_strength
 from jdcodec.codec.target import SizeGoal
-from jdcodec.codec.weights import find_model, shipped_models
+from jdcodec.codec.weights import find_model, load_weights, shipped_models
 from jdcodec.inference.interface import latent_gain
 from jdcodec.model.config import ROUNDING_STRENGTH, quality_to_t
 from jdcodec.photo import from_array
@@ -38,9 +38,22 @@ def test_it_rises_with_noise_to_a_bound() -> None:
 def test_shifts_grow_with_the_strength() -> None:
     weights = find_model("fast")
     gain = latent_gain(weights.network, quality_to_t(6))
-    weak, strong = (rounding_shifts(weights.tables, gain, 6, strength) for strength in (0.8, 1.6))
+    worth = [error_worth(gain, 6, strength) for strength in (0.8, 1.6)]
+    np.testing.assert_allclose(worth[0], 2 * worth[1], rtol=1e-6)
+    weak, strong = (rounding_shifts(weights.tables, each) for each in worth)
     np.testing.assert_array_equal(weak[0], strong[0])
     np.testing.assert_allclose(2 * weak[1], strong[1], rtol=1e-6)
+
+
+def test_only_what_is_rounded_alone_is_shifted(tiny_model: Path, scalar_model: Path) -> None:
+    """What has dependent quantisation is left to the search for a path, which weighs bits itself."""
+    worth = np.ones(48, np.float32)
+    for model in (tiny_model, scalar_model):
+        tables = load_weights(model.resolve()).tables
+        by_level, _ = rounding_shifts(tables, worth)
+        shifted = np.flatnonzero(by_level.any(axis=0))
+        assert len(shifted) and shifted.max() < tables.trellis_level
+        assert set(range(2, min(20, tables.trellis_level))) <= set(shifted.tolist())
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

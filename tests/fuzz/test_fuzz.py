@@ -239,7 +239,8 @@ def test_weights(weights: Weights, tmp_path: Path) -> None:
         save_weights(path, any_config, network, any_tables)  # type: ignore[arg-type]
         read = load_weights.__wrapped__(path)
         build_network(read, torch.device("cpu"))
-        inference = OpenVinoInference(Network(read.config, read.network, bf16=False), random.random())
+        started = Network(read.config, read.network, bf16=False, units=read.tables.units)
+        inference = OpenVinoInference(started, random.random())
         if random.random() < 0.1:  # compiling takes longer than all else
             inference.hyperlatents(np.zeros((read.config.latent_channels, 4, 4), np.float32))
 

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from jdcodec.inference import on_openvino
+from jdcodec.inference.interface import Rounded
 from jdcodec.inference.on_openvino import Network, OpenVinoInference
 
 from .conftest import Inputs, odd_network
@@ -37,10 +38,15 @@ def everything(network: Network, size: tuple[int, int], seed: int, t: float = 0.
     return [
         *some(network, size, seed, t),
         inference.latents(given.denoised),
-        inference.residuals(given.y, given.z, given.levels, given.rounding, 99),
+        *both_of(inference.code_anchors(given.y, given.z, given.levels, given.rounding)),
+        *both_of(inference.code_others(given.y, given.z, given.symbols, given.levels, given.rounding)),
         inference.reconstruct_latents(given.symbols, given.z),
         inference.picture(given.y, np.uint8),
     ]
+
+
+def both_of(found: Rounded) -> tuple[NDArray[Any], NDArray[Any]]:
+    return found.values, found.symbols
 
 
 def some(network: Network, size: tuple[int, int], seed: int, t: float = 0.5) -> list[NDArray[Any]]:
@@ -89,9 +95,11 @@ def test_inputs_are_left_as_they_are(fresh: Network) -> None:
     everything(fresh, (64, 64), seed=1)
     inference = OpenVinoInference(fresh, 0.5)
     inference.latents(given.denoised)
+    inference.code_anchors(given.y, given.z, given.levels, given.rounding)
+    inference.code_others(given.y, given.z, given.symbols, given.levels, given.rounding)
     inference.picture(given.y, np.uint8)
-    np.testing.assert_array_equal(given.denoised, untouched.denoised)
-    np.testing.assert_array_equal(given.y, untouched.y)
+    for name in ("denoised", "y", "z", "levels", "symbols"):
+        np.testing.assert_array_equal(getattr(given, name), getattr(untouched, name))
 
 
 def test_few_are_kept(fresh: Network, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,12 +138,12 @@ def test_graphs_are_compiled_once(fresh: Network) -> None:
     kinds = compiling(fresh, lambda: everything(fresh, (64, 64), seed=0))
     assert kinds == {
         *("denoiser", "analysis", "linear_analysis", "hyper_analysis"),
-        *("residuals", "decoded_latents", "synthesis", "linear_synthesis"),
+        *("anchors", "others", "decoded_latents", "synthesis", "linear_synthesis"),
     }
     assert compiling(fresh, lambda: everything(fresh, (64, 64), seed=1)) == set()
     of_another_quality = compiling(fresh, lambda: everything(fresh, (64, 64), seed=1, t=0.6))
     assert of_another_quality == {
-        *("analysis", "hyper_analysis", "residuals", "decoded_latents", "synthesis")
+        *("analysis", "hyper_analysis", "anchors", "others", "decoded_latents", "synthesis")
     }
 
 

@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Starter
+from conftest import Starter, both_passes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from jdcodec.inference.interface import Floats, Inference, Rounding, to_levels
+from jdcodec.entropy.coder import LATENT_LIMIT
+from jdcodec.inference.interface import LARGEST_STEPS, Floats, Inference, Rounding, to_levels
 
 from .conftest import ODD, odd_network
 
 CHANNELS = ODD.latent_channels
-LIMIT = 32767
 POSITION = 0.6
 
 PLAIN = Rounding(np.zeros((2, 64), np.float32), np.ones(CHANNELS, np.float32))
@@ -35,14 +34,10 @@ class Case:
         by_level = rng.uniform(0, 0.6, (2, 64)).astype(np.float32)
         self.rate_aware = Rounding(by_level, rng.uniform(0, 1, CHANNELS).astype(np.float32))
 
-    def there_and_back(
-        self, inference: Inference, rounding: Rounding, limit: int = LIMIT
-    ) -> tuple[NDArray[np.int16], Floats]:
-        found = inference.residuals(self.y, self.z, self.levels, rounding, limit)
-        assert found.dtype in (np.int16, np.int32)
-        symbols = found.astype(np.int16)
-        np.testing.assert_array_equal(symbols, found)
-        return symbols, inference.reconstruct_latents(symbols, self.z)
+    def there_and_back(self, inference: Inference, rounding: Rounding) -> tuple[Floats, Floats]:
+        """Symbols in quantisation steps, and decoded latents."""
+        symbols = both_passes(inference, self.y, self.z, self.levels, rounding)
+        return symbols / np.float32(inference.units), inference.reconstruct_latents(symbols, self.z)
 
     def means(self, y_hat: Floats) -> Floats:
         """Where a decoder expects each latent, by the modules that are trained."""
@@ -55,9 +50,10 @@ class Case:
         return np.where(anchor, entropy.mean_of_anchors(features)[0].numpy(), others[0].numpy())
 
 
-@pytest.fixture
-def inference(start: Starter) -> Inference:
-    return start(odd_network(), POSITION)
+@pytest.fixture(params=[1, 3])
+def inference(start: Starter, request: pytest.FixtureRequest) -> Inference:
+    """With symbols in whole quantisation steps, and in thirds of them."""
+    return start(odd_network(), POSITION, units=request.param)
 
 
 cases = st.builds(Case, st.integers(0, 2**32 - 1), st.integers(1, 2), st.integers(1, 3))
@@ -111,13 +107,42 @@ def test_what_is_decoded_is_the_mean_and_the_symbols_steps(inference: Inference,
     np.testing.assert_allclose(y_hat, expected, atol=1e-4)
 
 
+@many
+@given(case=cases)
+def test_points_between_the_steps_are_decoded_too(inference: Inference, case: Case) -> None:
+    """Dependent quantisation has symbols that are no multiples of a step, also of the anchors."""
+    rng = np.random.default_rng(int(case.levels.sum()))
+    symbols = rng.integers(-7, 8, case.y.shape).astype(np.int16)
+    y_hat = inference.reconstruct_latents(symbols, case.z)
+    expected = case.means(y_hat) + symbols / (inference.units * inference.gain[:, None, None])
+    np.testing.assert_allclose(y_hat, expected, atol=1e-4)
+
+
+@many
+@given(case=cases)
+def test_values_are_the_differences_from_the_means(inference: Inference, case: Case) -> None:
+    """In steps, of all sites that were asked for, coded or not: what the search for a path starts from.
+
+    Means of the others follow from any symbols of the anchors, of which some lie between the steps, and
+    from nothing that stands beside them.
+    """
+    rng = np.random.default_rng(int(case.levels.sum()))
+    anchor = np.add.outer(*map(np.arange, case.y.shape[1:])) % 2 == 0
+    symbols = rng.integers(-7, 8, case.y.shape).astype(np.int16) * anchor
+    first = inference.code_anchors(case.y, case.z, case.levels, PLAIN).values
+    second = inference.code_others(case.y, case.z, symbols, case.levels, PLAIN).values
+    means = case.means(inference.reconstruct_latents(symbols, case.z))
+    expected = (case.y - means) * inference.gain[:, None, None]
+    np.testing.assert_allclose(np.where(anchor, first, second), expected, atol=1e-3)
+
+
 def test_latents_far_out_stay_within_the_limit(inference: Inference) -> None:
+    """At so many steps that their units still are symbols that can be coded."""
     case = Case(6, 2, 2)
     case.y *= 1e7
-    symbols, _ = case.there_and_back(inference, PLAIN)
-    assert np.abs(symbols.astype(int)).max() == LIMIT
-    few, _ = case.there_and_back(inference, PLAIN, limit=3)
-    assert set(np.unique(few)) <= set(range(-3, 4)) and abs(few).max() == 3
+    symbols, y_hat = case.there_and_back(inference, PLAIN)
+    assert np.abs(symbols).max() == LARGEST_STEPS <= LATENT_LIMIT // inference.units
+    assert np.isfinite(y_hat).all()
 
 
 def test_hyperlatents_are_rounded_within_the_limit(

@@ -34,8 +34,8 @@ def close(found: NDArray[Any], expected: NDArray[Any], share: float = 1e-4) -> N
     np.testing.assert_allclose(found, expected, rtol=0, atol=share * spread)
 
 
-def both(network: JointCodec, t: float) -> tuple[Inference, Inference]:
-    return start_on_openvino(network, t), start_on_torch(network, t)
+def both(network: JointCodec, t: float, units: int = 1) -> tuple[Inference, Inference]:
+    return start_on_openvino(network, t, units=units), start_on_torch(network, t, units=units)
 
 
 @pytest.mark.parametrize("size", [*SIZES, (8, 8), (24, 136)])
@@ -74,19 +74,29 @@ def test_latents_and_hyperlatents(network: JointCodec, size: tuple[int, int], t:
     close(found.hyperlatents(given.y), expected.hyperlatents(given.y))
 
 
+@pytest.mark.parametrize("units", [1, 3])
 @pytest.mark.parametrize(("size", "t"), list(zip(SIZES, (0.0, 0.6, 1.0))))
-def test_symbols_and_decoded_latents(network: JointCodec, size: tuple[int, int], t: float) -> None:
+def test_symbols_and_decoded_latents(
+    network: JointCodec, size: tuple[int, int], t: float, units: int
+) -> None:
+    """Of the anchors, of the others beside the same anchors, and what is decoded of both together."""
     given = Inputs(network.config, *size)
-    found, expected = both(network, t)
-    levels, rounding = given.levels, given.rounding
-    symbols, torch_symbols = (
-        each.residuals(given.y, given.z, levels, rounding, 99) for each in (found, expected)
+    found, expected = both(network, t, units)
+    first, torch_first = (
+        each.code_anchors(given.y, given.z, given.levels, given.rounding) for each in (found, expected)
     )
-    # Values at a rounding edge may fall either way.
-    assert np.mean(symbols != torch_symbols) < 1e-3
-    assert np.abs(symbols - torch_symbols).max() <= 1
-    assert (symbols != 0).any()
-    same = torch_symbols.astype(np.int16)
+    same = torch_first.symbols.astype(np.int16)
+    second, torch_second = (
+        each.code_others(given.y, given.z, same, given.levels, given.rounding) for each in (found, expected)
+    )
+    anchor = np.add.outer(np.arange(same.shape[1]), np.arange(same.shape[2])) % 2 == 0
+    for one, other, sites in ((first, torch_first, anchor), (second, torch_second, ~anchor)):
+        close(one.values[:, sites], other.values[:, sites])
+        # Values at a rounding edge may fall either way.
+        assert np.mean(one.symbols != other.symbols) < 1e-3
+        assert np.abs(one.symbols - other.symbols).max() <= units
+        assert (one.symbols != 0).any()
+    same = same + torch_second.symbols.astype(np.int16)
     close(found.reconstruct_latents(same, given.z), expected.reconstruct_latents(same, given.z))
 
 

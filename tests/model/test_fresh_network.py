@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import PictureMaker, Starter
+from conftest import PictureMaker, Starter, both_passes
 from numpy.typing import NDArray
 
 from jdcodec.inference.interface import Inference, Rounding
@@ -32,7 +32,7 @@ def network() -> JointCodec:
 def code(inference: Inference, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     y = inference.latents(inference.denoise(picture, 1.0))
     z = inference.rounded_hyperlatents(y, 127)
-    symbols = inference.residuals(y, z, np.ones(y.shape, np.uint8), PLAIN_ROUNDING, 32767)
+    symbols = both_passes(inference, y, z, np.ones(y.shape, np.uint8), PLAIN_ROUNDING)
     return inference.picture(inference.reconstruct_latents(symbols, z), np.float32)
 
 
@@ -58,11 +58,13 @@ def test_basis_is_orthonormal_and_starts_with_the_mean_brightness() -> None:
     assert (basis[1:].sum(1).abs() < 1e-5).all()
 
 
+@pytest.mark.parametrize("units", [1, 3])
 @pytest.mark.parametrize("t", [0.0, 0.4, 1.0])
 def test_decodes_as_a_dct_codec_does(
-    network: JointCodec, start: Starter, picture: NDArray[np.uint8], t: float
+    network: JointCodec, start: Starter, picture: NDArray[np.uint8], t: float, units: int
 ) -> None:
-    inference = start(network, t)
+    """Whatever symbols are counted in, each coefficient is rounded to whole steps on its own here."""
+    inference = start(network, t, units=units)
     step = LATENT_STEP / float(inference.gain[0])
     difference = np.abs(code(inference, picture) - dct_codec(picture, step))
     # A coefficient that lies on the edge between two steps may fall either way.

@@ -8,12 +8,13 @@ import torch
 from conftest import NetworkMaker
 from torch import Tensor
 
-from jdcodec.codec.rounding import rounding_shifts
+from jdcodec.codec.rounding import error_worth, rounding_shifts
+from jdcodec.entropy.tables import LEVELS
 from jdcodec.inference.interface import LARGEST_SHIFT
 from jdcodec.model.config import ROUNDING_STRENGTH, quality_to_t
 from jdcodec.model.entropy_model import logistic_shifts, rate_aware_round
 from jdcodec.model.quality import squared_error_worth
-from jdcodec.training.export import _start_tables
+from jdcodec.training import export
 
 
 def rounded(value: Tensor, level: float, worth: Tensor | None = None) -> Tensor:
@@ -41,17 +42,34 @@ def test_squared_errors_without_end_leave_plain_rounding() -> None:
     assert torch.equal(symbols, value.round())
 
 
+@pytest.mark.parametrize(
+    ("trellis_level", "levels"),
+    [(LEVELS, (10, 16, 24, 40)), (14, (10, 13))],  # below, tables give rare symbols more than the logistic
+)
 @pytest.mark.parametrize("quality", [1.0, 4.5, 8.0])
-def test_thresholds_are_those_of_the_encoder(quality: float, make_network: NetworkMaker) -> None:
-    """With tables that are the network's densities, as they are before they are fitted to symbols."""
+def test_thresholds_are_those_of_the_encoder(
+    quality: float,
+    trellis_level: int,
+    levels: tuple[int, ...],
+    make_network: NetworkMaker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With tables that are the network's densities, as they are before they are fitted to symbols.
+
+    Levels with dependent quantisation have no thresholds: their symbols are not rounded alone.
+    """
+    monkeypatch.setattr(export, "TRELLIS_LEVEL", trellis_level)
     network = make_network("fast")
-    tables = _start_tables(network)
+    tables = export._start_tables(network)
     t = torch.tensor([quality_to_t(quality)])
     gain = network.gain(t).exp().detach()
-    by_level, by_channel = rounding_shifts(tables, gain.flatten().numpy(), quality, ROUNDING_STRENGTH)
+    by_level, by_channel = rounding_shifts(
+        tables, error_worth(gain.flatten().numpy(), quality, ROUNDING_STRENGTH)
+    )
+    assert not by_level[:, trellis_level:].any()
     worth = squared_error_worth(gain, t)
     value = torch.linspace(0, 3, 3001)[None, None, :, None].expand(1, gain.shape[1], -1, 1)
-    for level in (10, 16, 24, 40):  # below, tables give rare symbols more than the logistic does
+    for level in levels:
         symbols = rounded(value, float(level), worth)[0, :, :, 0].numpy()
         shifts = np.minimum(by_level[:, level, None] * by_channel, LARGEST_SHIFT)
         for n, shift in enumerate(shifts, 1):
