@@ -81,9 +81,8 @@ def reference_decode(
 
     first, units = int(tables.trellis[0]), 3 if tables.trellis[0] < 64 else 1
     half = tables.latent_half_width.tolist()
-    latent = iter(
-        _tables(tables.latent_frequency.tolist(), [half[k] for k in range(1, 64) for _ in range(1 + (k >= first))])
-    )
+    halves = [half[k] for k in range(1, 64) for _ in range(1 + (k >= first))]
+    latent = iter(_tables(tables.latent_frequency.tolist(), halves))
     table = {(k, q): next(latent) for k in range(1, 64) for q in range(1 + (k >= first))}
     y = [[[0] * (4 * columns) for _ in range(4 * rows)] for _ in range(tables.latent_channels)]
     sites = product(range(len(y)), range(4 * rows), range(4 * columns))

@@ -108,7 +108,7 @@ _AFTER_EVEN, _AFTER_ODD = (0, 5, 1, 6, 2, 4, 3, 7), (2, 7, 3, 4, 0, 6, 1, 5)
 def in_units(
     tables: EntropyTables, levels: NDArray[np.uint8], indices: NDArray[np.int64]
 ) -> NDArray[np.int16]:
-    """What symbols (M, h, w) stand for, if tables code these indices: latent after latent, lane after lane."""
+    """What symbols (M, h, w) stand for, if tables code these indices: lane after lane."""
     y = tables.units * indices
     rows, columns = np.indices(levels.shape[1:])
     for phase in (0, 1):

@@ -14,7 +14,11 @@ from .samples import QUALITY_STEPS, TILE_SHAPES, TileSample, extreme_tile, make_
 TABLES = make_tables()
 
 #: Tables of latents that are all quantised alone, that are so below a level, and that are never so.
-KINDS = {"scalar": TABLES, "trellis": make_tables(trellis_level=14), "trellis alone": make_tables(trellis_level=1)}
+KINDS = {
+    "scalar": TABLES,
+    "trellis": make_tables(trellis_level=14),
+    "trellis alone": make_tables(trellis_level=1),
+}
 both = pytest.mark.parametrize("tables", KINDS.values(), ids=KINDS)
 
 
@@ -112,6 +116,7 @@ def test_any_symbols(data: st.DataObject) -> None:
     shape = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     make = data.draw(st.sampled_from((typical_tile, extreme_tile)))
     step, seed = data.draw(st.integers(0, 224)), data.draw(st.integers(0, 2**32 - 1))
-    channels, level = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4))), data.draw(st.integers(1, 64))
+    channels = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    level = data.draw(st.integers(1, 64))
     tables = make_tables(*channels, seed % 5, level)
     assert_round_trip(tables, make(tables, shape, step, seed))
