@@ -115,7 +115,7 @@ class Inference(ABC):
         levels: NDArray[np.uint8],
         rounding: Rounding,
     ) -> Rounded:
-        """The same for the other sites; `anchors` has to hold the symbols of the anchors, no others."""
+        """The same for the other sites; of `anchors` only the symbols of anchors are looked at."""
 
     @abstractmethod
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:

@@ -33,6 +33,7 @@ NETWORKS = (*CONFIGS, "odd")
 
 @lru_cache
 def odd_network() -> JointCodec:
+    torch.set_num_threads(1)
     torch.manual_seed(2)
     network = JointCodec(ODD)
     for path, parameter in network.named_parameters():

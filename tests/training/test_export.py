@@ -17,6 +17,7 @@ from jdcodec.codec.noise import NoisePower
 from jdcodec.codec.runtime import start_inference
 from jdcodec.codec.symbols import Symbols, latents_to_symbols, picture_to_latents
 from jdcodec.codec.weights import Weights, load_weights
+from jdcodec.container import TileRect
 from jdcodec.entropy import encode_tile, estimate_bits
 from jdcodec.errors import OutputError, TrainingError
 from jdcodec.model.config import quality_to_t
@@ -33,7 +34,8 @@ def coded(picture: NDArray[np.uint8], weights: Weights, step: int) -> Symbols:
     inference = start_inference(weights, 1 + step / 32, device="cpu", precision="fp32")
     power = NoisePower()
     y = picture_to_latents(picture, inference, strength=1.0, observe=power.add)
-    return latents_to_symbols(y, inference, weights.tables, quality_step=step, noise=power.result())
+    tile = TileRect(0, 0, 0, 16 * y.shape[2], 16 * y.shape[1])
+    return latents_to_symbols(y, inference, weights.tables, [tile], quality_step=step, noise=power.result())
 
 
 @pytest.mark.parametrize("quality", [1, 4.5, 8])
