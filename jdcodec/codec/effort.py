@@ -155,5 +155,5 @@ def _mean_square(wanted: NDArray[Any], picture: NDArray[Any]) -> float:
 
 
 def _bits(symbols: Symbols, tables: EntropyTables, header: Header) -> float:
-    tiles = (symbols.tile(rect) for rect in header.tiles())
-    return sum(estimate_bits(tables, tile.z, tile.y, header.quality_code) for tile in tiles)
+    tiles = ((symbols.tile(rect), symbols.layouts.get(rect.index)) for rect in header.tiles())
+    return sum(estimate_bits(tables, tile.z, tile.y, header.quality_code, layout) for tile, layout in tiles)

@@ -16,16 +16,13 @@ from numpy.typing import NDArray
 
 from jdcodec.entropy import EntropyTables, trellis
 from jdcodec.entropy.layout import Layout, Span
-from jdcodec.entropy.tables import LEVELS
+from jdcodec.entropy.tables import LEVELS, TRELLIS_LIMIT
 from jdcodec.threads import in_order
 
 Floats = NDArray[np.float32]
 
 #: Points are 4 k − 2 sign(k) q thirds of a step: here they are counted in double thirds, 2 k − q.
 _STEP = np.float32(2.0 / trellis.UNITS)
-
-#: A larger index than this cannot be had: its point would not fit the symbols.
-_LARGEST = 32767 // 4
 
 #: Magnitude up to which the rise of code lengths from index to index is measured; it is nearly even.
 _REACH = 12
@@ -189,7 +186,7 @@ def quantise(tiles: Sequence[Lanes], bits: IndexBits) -> list[NDArray[np.int32]]
     index = np.take_along_axis(places, branch[:, None].astype(np.intp), axis=1)[:, 0].astype(np.int32)
     index *= 2
     index += branch & 1
-    points = 4 * index - 2 * (branch >> 1) * (index > 0)
+    points = trellis.points(index, (branch >> 1).view(np.uint8))
     signless = (
         points[:, end - tile.count : end].reshape(-1)[: len(tile.values)] for tile, end in zip(tiles, ends)
     )
@@ -215,7 +212,7 @@ def _candidates(tile: Lanes, bits: IndexBits) -> tuple[Floats, Floats]:
             weight = tile.worth[part] * _STEP**2
             x = np.abs(tile.values[part])
             x /= _STEP
-            np.minimum(x, 2 * _LARGEST - 8, out=x)
+            np.minimum(x, 2 * TRELLIS_LIMIT - 8, out=x)
             np.add(x * np.float32(0.25) - np.minimum(shift / weight, np.float32(0.5)), offset, out=place)
             np.floor(place, out=place)
             np.maximum(place, least, out=place)

@@ -20,13 +20,7 @@ from jdcodec.errors import DamagedError
 
 from . import trellis
 from .layout import Layout, Span
-from .tables import HYPER_LIMIT, PROBABILITY_BITS, EntropyTables
-
-#: Latent symbols, in units (`EntropyTables.units`), lie in −LATENT_LIMIT … LATENT_LIMIT.
-LATENT_LIMIT = 32767
-
-#: Indices of latents with dependent quantisation lie in −_TRELLIS_LIMIT … _TRELLIS_LIMIT.
-_TRELLIS_LIMIT = LATENT_LIMIT // 4
+from .tables import HYPER_LIMIT, LATENT_LIMIT, PROBABILITY_BITS, TRELLIS_LIMIT, EntropyTables
 
 #: An escaped symbol is coded as 16 plain bits: value + 32768.
 ESCAPE_BITS = 16
@@ -91,13 +85,20 @@ def decode_tile(
 
 
 def estimate_bits(
-    tables: EntropyTables, z: NDArray[np.int8], y: NDArray[np.int16], quality_step: int
+    tables: EntropyTables,
+    z: NDArray[np.int8],
+    y: NDArray[np.int16],
+    quality_step: int,
+    layout: Layout | None = None,
 ) -> float:
-    """Information content in bits of a tile's symbols under the tables, without coding them."""
+    """Information content in bits of a tile's symbols under the tables, without coding them.
+
+    layout: that of the tile, where the caller has it.
+    """
     total = 0.0
     for channel, table in _hyper_tables(tables, quality_step):
         total += _group_bits(table, z[channel].ravel())
-    layout = Layout.of(tables, tables.scale_indices(z, quality_step))
+    layout = layout or Layout.of(tables, tables.scale_indices(z, quality_step))
     for level, quantiser, indices in indices_by_table(tables, layout, y):
         total += _group_bits(tables.latent_table(level, quantiser), indices)
     return total
@@ -286,22 +287,22 @@ def _encode_dependent(
     first = np.concatenate(([0], np.cumsum(quantisers == 0)))
     zeros = first[end] - first[start]
     before = first[:-1] - np.repeat(first[start], end - start)
-    here = np.arange(len(codes))
     place = np.where(
         quantisers == 0,
         np.repeat(start, end - start) + before,
-        here - before + np.repeat(zeros, end - start),
+        np.arange(len(codes)) - before + np.repeat(zeros, end - start),
     )
     ordered = np.empty_like(codes)
     ordered[place] = codes
-    escapes = dict(zip(place[outside].tolist(), indices[outside].tolist()))
+    sequence = outside[np.argsort(place[outside])]
+    escapes, escaped = place[sequence], indices[sequence]
     for (number, low, high), middle in zip(parts, (start + zeros).tolist()):
         for quantiser, one, other in ((0, low, middle), (1, middle, high)):
             if one < other:
                 coder.encode(ordered[one:other], models.of(number, quantiser))
-                if escapes:
-                    found = [np.array([escapes[i]]) for i in range(one, other) if i in escapes]
-                    _encode_escaped(coder, found)
+                if len(escapes):
+                    here = slice(*np.searchsorted(escapes, (one, other)))
+                    _encode_escaped(coder, [escaped[here]] if here.start < here.stop else [])
 
 
 def _decode_dependent(coder: Any, models: _Models, groups: list[Span], values: NDArray[np.int32]) -> None:
@@ -323,6 +324,6 @@ def _decode_dependent(coder: Any, models: _Models, groups: list[Span], values: N
                 found = coder.decode(models.of(level, quantiser), count)
                 found -= half
                 if found.max() > half:
-                    _decode_escaped(coder, [np.flatnonzero(found > half)], found, _TRELLIS_LIMIT)
+                    _decode_escaped(coder, [np.flatnonzero(found > half)], found, TRELLIS_LIMIT)
                 part[where] = found
     values[:] = trellis.points(values, quantisers)

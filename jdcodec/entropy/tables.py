@@ -29,6 +29,13 @@ ANCHORS = 8
 #: Hyperlatents lie in −HYPER_LIMIT … HYPER_LIMIT, so that they are int8 operands.
 HYPER_LIMIT = 127
 
+#: Latent symbols, in units (`EntropyTables.units`), lie in −LATENT_LIMIT … LATENT_LIMIT.
+LATENT_LIMIT = 32767
+
+#: Indices of latents with dependent quantisation lie in −TRELLIS_LIMIT … TRELLIS_LIMIT: points are four times
+#: that.
+TRELLIS_LIMIT = LATENT_LIMIT // 4
+
 #: Half width of a latent table at most; that of a hyperlatent table is at most HYPER_LIMIT.
 _LARGEST_HALF_WIDTH = 4096
 

@@ -33,6 +33,9 @@ STATES = 8
 #: State that follows state s after an index of even parity and after one of odd parity.
 NEXT = np.array([(0, 2), (5, 7), (1, 3), (6, 4), (2, 0), (4, 6), (3, 1), (7, 5)], np.uint8)
 
+#: By 4 · state + parity as of quantiser 0 + 2 · parity as of quantiser 1: the state that follows.
+_FOLLOWING = np.array([NEXT[s, (p >> (s & 1)) & 1] for s in range(STATES) for p in range(4)], np.uint8)
+
 #: Symbols that follow each other in one lane at most. All lanes of a tile start at state 0 and advance
 #: together, so that a step is a few calls for many symbols. The longer a lane, the less its start costs.
 LANE_LENGTH = 256
@@ -83,10 +86,3 @@ def indices_of(
     if np.any(moved & 3):
         raise ValueError("a latent is no point of its quantiser")
     return moved >> 2, quantisers
-
-
-#: By 4 · state + parity as of quantiser 0 + 2 · parity as of quantiser 1: the state that follows.
-_FOLLOWING = np.array(
-    [NEXT[s, (p >> (s & 1)) & 1] for s in range(STATES) for p in range(4)],
-    np.uint8,
-)

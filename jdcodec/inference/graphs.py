@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.entropy.tables import LEVELS
-from jdcodec.inference.interface import LARGEST_SHIFT, LARGEST_STEPS, latent_gain
+from jdcodec.entropy.tables import LATENT_LIMIT, LEVELS
+from jdcodec.inference.interface import LARGEST_SHIFT, latent_gain
 from jdcodec.inference.quiet import ops, ov
 from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 
@@ -142,7 +142,7 @@ class Graphs:
         magnitude = ops.abs(value)
         shift = ops.select(ops.greater_equal(magnitude, _constant(1.5)), further, first)
         whole = ops.floor(ops.add(ops.subtract(magnitude, shift), _constant(0.5)))
-        whole = ops.minimum(ops.relu(whole), ops.multiply(coded, _constant(LARGEST_STEPS)))
+        whole = ops.minimum(ops.relu(whole), ops.multiply(coded, _constant(LATENT_LIMIT // self._units)))
         symbols = ops.multiply(
             ops.multiply(whole, ops.sign(value)), _constant(self._units * sites.astype(np.float32)[None])
         )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.entropy.tables import LATENT_LIMIT
 from jdcodec.inference.halo import analysis_halo, denoiser_halo, synthesis_halo
 from jdcodec.model.config import ModelConfig
 
@@ -28,9 +29,6 @@ PixelType = type[np.uint8] | type[np.uint16] | type[np.float32]
 
 #: A magnitude above n is never rounded to less than n.
 LARGEST_SHIFT = 0.5
-
-#: No latent is rounded to more quantisation steps, so that their units fit symbols.
-LARGEST_STEPS = 10_900
 
 #: A call to come: the method, height and width of what it takes, and arguments that the result depends on.
 Call = tuple[Any, ...]
@@ -53,8 +51,8 @@ class Rounded:
     """What is to be coded of latents, (M, H, W), where they belong to the sites that were asked for.
 
     values: v = (y − mean) · gain, in quantisation steps; elsewhere they mean nothing.
-    symbols: v rounded, in units: of sign(v) · floor(|v| − shift + 1/2) steps, see `Rounding`, at most
-    LARGEST_STEPS, and 0 where the scale level is 0, and at all other sites.
+    symbols: v rounded, in units: of sign(v) · floor(|v| − shift + 1/2) steps, see `Rounding`, within
+    ±LATENT_LIMIT, and 0 where the scale level is 0, and at all other sites.
     """
 
     values: Floats
@@ -65,13 +63,15 @@ class Inference(ABC):
     """A network at one quality on one device; its methods may be called from several threads at once.
 
     `gain`: (M,) float32, what residuals are multiplied by before they are rounded. `units`: how many units of
-    symbols there are to a quantisation step (`EntropyTables.units`).
+    symbols there are to a quantisation step (`EntropyTables.units`). `largest_steps`: no latent is rounded to
+    more.
     """
 
     def __init__(self, config: ModelConfig, gain: Floats, units: int) -> None:
         self.config = config
         self.gain = gain
         self.units = units
+        self.largest_steps = LATENT_LIMIT // units
         self.denoiser_halo = denoiser_halo(config)
         self.analysis_halo = analysis_halo(config)
         self.synthesis_halo = synthesis_halo(config)

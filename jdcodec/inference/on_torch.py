@@ -12,7 +12,6 @@ from torch import Tensor
 
 from jdcodec.inference.interface import (
     LARGEST_SHIFT,
-    LARGEST_STEPS,
     Denoised,
     Floats,
     Inference,
@@ -122,7 +121,7 @@ class TorchInference(Inference):
         values = (self._tensor(y) - mean) * self._gain
         magnitude = values.abs()
         magnitude += 0.5 - torch.where(magnitude >= 1.5, further, first)
-        whole = magnitude.floor_().clamp_(0, LARGEST_STEPS).mul_((index > 0) & sites).mul_(self.units)
+        whole = magnitude.floor_().clamp_(0, self.largest_steps).mul_((index > 0) & sites).mul_(self.units)
         symbols: NDArray[np.int16] = torch.copysign(whole, values)[0].to(torch.int16).cpu().numpy()
         return Rounded(_array(values), symbols)
 

@@ -226,6 +226,8 @@ def _choice_problem(recipe: Recipe) -> str | None:
         return 'threshold and targets are of pairs: source must be "pairs"'
     if recipe.source == "pairs" and recipe.part == "codec":
         return 'part = "codec" trains on clean photographs: source must be "made"'
+    if recipe.trellis and recipe.part in ("stem", "entropy"):
+        return f'trellis is for what the decoder sees, which part = "{recipe.part}" does not train'
     if recipe.part != "all" and (recipe.guidance_weight or recipe.contrastive_weight):
         return 'guidance and contrast compare noisy pictures with clean ones: part must be "all"'
     return None
@@ -240,6 +242,8 @@ def _arch_problem(recipe: Recipe) -> str | None:
         if recipe.lambda_ is not None:
             return f"lambda is for a system of one rate; {recipe.arch} learns all of them at once"
         return "sizes are of reference systems" if recipe.sizes else None
+    if recipe.trellis:
+        return f"trellis is of this project's networks, not of {recipe.arch}"
     if recipe.guidance_weight and not system.has_features:
         able = [name for name, other in architectures().items() if other.has_features]
         return f"guidance_weight needs features to guide: arch must be {', '.join((*CONFIGS, *able))}"

@@ -67,13 +67,14 @@ def test_strip(picture: NDArray[np.uint8], model: str, strip: str, left: tuple[b
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_the_profile_of_an_array_is_converted(
-    picture: NDArray[np.uint8], model: str, dtype: type[np.generic]
+    picture: NDArray[np.uint8], scalar_model: Path, dtype: type[np.generic]
 ) -> None:
     """As that of a PIL image is; with 16 bits the same picture up to rounding.
 
-    What little differs after rounding sends some lanes on another path through the states of dependent
-    quantisation, which is as near to the picture, so that pixels differ by more than they did by rounding.
+    Latents are rounded one by one here: with dependent quantisation what little differs sends some lanes on
+    another path, which is as near to the picture.
     """
+    model = str(scalar_model)
     icc = matrix_profile()
     image = Image.fromarray(picture)
     image.info["icc_profile"] = icc
@@ -81,7 +82,7 @@ def test_the_profile_of_an_array_is_converted(
     array = picture if dtype is np.uint8 else picture.astype(np.uint16) * 257
     found = jdcodec.decode(jdcodec.encode(array, denoise=0, icc=icc, model=model), model=model).astype(int)
     plain = jdcodec.decode(jdcodec.encode(array, denoise=0, model=model), model=model).astype(int)
-    assert np.abs(found - expected).mean() < (0.01 if dtype is np.uint8 else 1)
+    assert np.abs(found - expected).mean() < (0.01 if dtype is np.uint8 else 0.5)
     assert np.abs(found - plain).mean() > 5
 
 

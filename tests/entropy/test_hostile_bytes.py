@@ -21,6 +21,12 @@ TABLES = make_tables()
 TRELLIS = make_tables(trellis_level=14)
 TILE = typical_tile(TABLES, (2, 3), 17)
 DATA = encode_tile(TABLES, TILE.z, TILE.y, 17)
+TRELLIS_TILE = typical_tile(TRELLIS, (2, 3), 17)
+TRELLIS_DATA = encode_tile(TRELLIS, TRELLIS_TILE.z, TRELLIS_TILE.y, 17)
+
+both = pytest.mark.parametrize(
+    ("tables", "good"), [(TABLES, DATA), (TRELLIS, TRELLIS_DATA)], ids=["scalar", "trellis"]
+)
 
 
 def decode(data: bytes, tables: EntropyTables = TABLES) -> tuple[NDArray[np.int8], NDArray[np.int16]] | None:
@@ -37,32 +43,35 @@ def decode(data: bytes, tables: EntropyTables = TABLES) -> tuple[NDArray[np.int8
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=400))
-def test_any_bytes(data: bytes) -> None:
-    decode(data)
+@given(st.binary(max_size=400), st.sampled_from((TABLES, TRELLIS)))
+def test_any_bytes(data: bytes, tables: EntropyTables) -> None:
+    decode(data, tables)
 
 
 @pytest.mark.parametrize("word", [0x00000000, 0xFFFFFFFF, 0xFFFFFF00, 0x7FFFFFFF, 0x80000000, 0x00000001])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 400])
-def test_words_that_are_all_alike(word: int, count: int) -> None:
-    decode(np.full(count, word, "<u4").tobytes())
+@both
+def test_words_that_are_all_alike(word: int, count: int, tables: EntropyTables, good: bytes) -> None:
+    decode(np.full(count, word, "<u4").tobytes(), tables)
 
 
-def test_every_length_short_of_the_whole() -> None:
-    for length in range(len(DATA)):
-        found = decode(DATA[:length])
+@both
+def test_every_length_short_of_the_whole(tables: EntropyTables, good: bytes) -> None:
+    for length in range(len(good)):
+        found = decode(good[:length], tables)
         if length % 4:
             assert found is None
-    assert decode(DATA) is not None
+    assert decode(good, tables) is not None
 
 
-def test_flipped_bits() -> None:
+@both
+def test_flipped_bits(tables: EntropyTables, good: bytes) -> None:
     """The range coder does not see most of them: that is what the CRC of the symbols is for."""
     rng = np.random.default_rng(0)
-    for bit in rng.choice(8 * len(DATA), 200, replace=False).tolist():
-        data = bytearray(DATA)
+    for bit in rng.choice(8 * len(good), 200, replace=False).tolist():
+        data = bytearray(good)
         data[bit // 8] ^= 1 << bit % 8
-        decode(bytes(data))
+        decode(bytes(data), tables)
 
 
 def test_words_after_the_end_are_not_looked_at() -> None:
@@ -78,6 +87,17 @@ def test_a_value_that_its_escape_must_not_have_is_refused() -> None:
     assert decode(encode_tile(TABLES, z, np.zeros_like(TILE.y), 17)) is None  # type: ignore[arg-type]
     y.flat[np.argmax(TABLES.scale_indices(TILE.z, 17))] = -32768
     assert decode(encode_tile(TABLES, TILE.z, y, 17)) is None  # type: ignore[arg-type]
+
+
+def test_an_index_whose_point_symbols_cannot_hold_is_refused() -> None:
+    """Points of dependent quantisation are four times their indices: 8191 is the last that fits."""
+    levels = TRELLIS.scale_indices(TRELLIS_TILE.z, 17)
+    place = np.argmax(levels >= 14)
+    for index, refused in ((8191, False), (8192, True)):
+        y = np.zeros(levels.shape, np.int32)
+        y.flat[place] = 4 * index
+        found = decode(encode_tile(TRELLIS, TRELLIS_TILE.z, y, 17), TRELLIS)  # type: ignore[arg-type]
+        assert (found is None) == refused
 
 
 def test_the_wrong_tables_give_garbage_or_an_error() -> None:

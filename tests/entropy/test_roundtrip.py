@@ -84,22 +84,17 @@ def test_a_latent_that_cannot_be_coded_is_refused() -> None:
         encode_tile(TABLES, tile.z, tile.y, 0)
 
 
-def test_a_latent_off_the_trellis_is_refused() -> None:
-    """The symbols of one state of the trellis cannot be coded in another."""
+@pytest.mark.parametrize(
+    ("lowest", "highest", "reason"),
+    [(14, 63, "no point of its quantiser"), (1, 13, "no multiple of a quantisation step")],
+)
+def test_a_latent_between_points_is_refused(lowest: int, highest: int, reason: str) -> None:
+    """With dependent quantisation and, at the levels below, without."""
     tables = KINDS["trellis"]
     tile = typical_tile(tables, (8, 8), 0)
     levels = tables.scale_indices(tile.z, 0)
-    tile.y.flat[np.flatnonzero(levels >= 14)[-1]] += 1
-    with pytest.raises(ValueError, match="no point of its quantiser"):
-        encode_tile(tables, tile.z, tile.y, 0)
-
-
-def test_a_latent_between_scalar_steps_is_refused() -> None:
-    tables = KINDS["trellis"]
-    tile = typical_tile(tables, (8, 8), 0)
-    levels = tables.scale_indices(tile.z, 0)
-    tile.y.flat[np.flatnonzero((levels > 0) & (levels < 14))[0]] += 1
-    with pytest.raises(ValueError, match="no multiple of a quantisation step"):
+    tile.y.flat[np.flatnonzero((levels >= lowest) & (levels <= highest))[-1]] += 1
+    with pytest.raises(ValueError, match=reason):
         encode_tile(tables, tile.z, tile.y, 0)
 
 
