@@ -56,6 +56,18 @@ def test_a_mosaic_takes_no_detail_from_the_scene(kind: str, tmp_path: Path) -> N
     assert np.corrcoef(noisy.mean((0, 2)), clean.mean((0, 2)))[0, 1] > 0.97
 
 
+def test_the_clean_picture_of_a_burst_has_nearly_no_noise_and_is_softer(photographs: list[Path]) -> None:
+    """It is the mean of exposures, and of an enlarged part of the photograph."""
+    noisy, clean = (x.astype(float) for x in next(held_out.pairs(photographs, "burst")))
+    original = next(held_out.pairs(photographs, "clean"))[1].astype(float)
+
+    def roughness(picture: np.ndarray) -> float:
+        return float(np.diff(picture, axis=1).std())
+
+    assert roughness(clean) < roughness(original)
+    assert roughness(clean) < 0.9 * roughness(noisy)
+
+
 def test_noise_of_a_mosaic_is_coarser_than_white(photographs: list[Path]) -> None:
     def neighbours(kind: str) -> float:
         noisy, clean = next(held_out.pairs(photographs, kind))

@@ -128,6 +128,37 @@ def test_processing_makes_noise_coarser() -> None:
     assert abs(shares[0]) < 0.03 and shares[1] > 0.1
 
 
+def test_smoothing_in_the_camera_spares_edges() -> None:
+    """More noise is left beside an edge than in flat parts; none of it has a mean."""
+    picture = flat(0.05, batch=24)
+    picture[..., 32:] = linear_to_srgb(torch.tensor(0.5))
+    shares = {"processed_share": 1.0, "jpeg_share": 0.0, "uneven_share": 0.0, "unbiased_share": 1.0}
+    beside_to_far = []
+    for smoothed_share in (0.0, 1.0):
+        noise = CameraNoise(0.002, 0.002, smoothed_share=smoothed_share, **shares, **AS_IT_IS)
+        noisy, clean = add(noise, picture)
+        residual = (noisy - clean).mean(1)
+        assert abs(float(residual.mean())) < 1.5 / 255
+        left, right = residual[..., 28:32].std(), residual[..., 4:20].std()
+        beside_to_far.append(float(left / right))
+    assert beside_to_far[1] > 1.15 * beside_to_far[0]
+
+
+@pytest.mark.parametrize("side", [16, 32])
+def test_pictures_smaller_than_the_windows_of_smoothing(side: int) -> None:
+    noise = CameraNoise(0.01, 0.01, processed_share=1.0, smoothed_share=1.0)
+    noisy, _ = add(noise, torch.rand(8, 3, side, 16, generator=torch.Generator().manual_seed(2)))
+    assert noisy.shape == (8, 3, side, 16) and noisy.isfinite().all()
+
+
+def test_means_of_windows_by_running_sums() -> None:
+    picture = torch.rand(2, 3, 20, 33, generator=torch.Generator().manual_seed(2))
+    for radius in (1, 4):
+        mirrored = F.pad(picture, (radius,) * 4, mode="reflect")
+        expected = F.avg_pool2d(mirrored, 2 * radius + 1, 1)
+        torch.testing.assert_close(camera._box_mean(picture, radius), expected, atol=1e-5, rtol=0)
+
+
 def test_srgb_curve_and_back() -> None:
     x = torch.linspace(0, 1, 1001)
     torch.testing.assert_close(linear_to_srgb(srgb_to_linear(x)), x, atol=1e-5, rtol=0)

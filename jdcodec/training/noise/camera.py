@@ -5,7 +5,8 @@ balance), shot and read noise is drawn there, spread as a demosaic would spread 
 developed again: the unprocessing of Brooks et al., "Unprocessing images for learned raw denoising",
 CVPR 2019, with a wider range of strengths. Most cameras process further: they smooth luma and chroma
 apart, sharpen, resize and write JPEG, which leaves noise without any white part. A share of the crops
-gets noise of such a spectrum.
+gets noise of such a spectrum, and a share of these what smoothing that spares edges leaves of it: little
+where the scene is flat, more along edges and in texture.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ class CameraNoise:
     lit by coloured light or out of focus. In an unbiased share the noise has a mean of zero in every pixel,
     black ones included, as averaged exposures show it; without, a denoiser learns to lift or tint shadows. In
     an uneven share one channel has more noise than its brightness would have it, as filters differ.
+    `smoothed_share` and `jpeg_share` are shares of what is processed.
     """
 
     shot_min: float = 2e-4
     shot_max: float = 0.05
     processed_share: float = 0.55
+    smoothed_share: float = 0.5
     jpeg_share: float = 0.5
     darkened_share: float = 0.4
     tinted_share: float = 0.35
@@ -71,7 +74,17 @@ class CameraNoise:
         noise = half * (developed(raw + grain) - clean) + (half - 1) * (developed(raw - grain) - clean)
         noise *= torch.where(draw.chance(self.uneven_share), torch.exp(draw.uniform(-0.5, 0.5, 3)), 1.0)
         if bool(processed.any()):
-            noise[processed] = _processed(noise[processed], draw.of(int(processed.sum())))
+            smoothed = processed & draw.chance(self.smoothed_share).flatten()
+            if bool(smoothed.any()):
+                few = draw.of(int(smoothed.sum()))
+                noise[smoothed] = _spared_by_smoothing(clean[smoothed], noise[smoothed], few)
+                # Half of these go on as they are, without a change of their spectrum.
+                processed_further = processed & ~(smoothed & draw.chance(0.5).flatten())
+            else:
+                processed_further = processed
+            if bool(processed_further.any()):
+                few = draw.of(int(processed_further.sum()))
+                noise[processed_further] = _processed(noise[processed_further], few)
         room = torch.minimum(clean, 1 - clean) + torch.where(unbiased, 1 / 255, 1.0)
         noisy = (clean + noise.clamp(-room, room)).clamp(0, 1)
         compressed = processed & draw.chance(self.jpeg_share).flatten()
@@ -156,6 +169,51 @@ def _bayer(height: int, width: int, device: torch.device) -> Tensor:
     return mask
 
 
+def _spared_by_smoothing(clean: Tensor, noise: Tensor, draw: Draw) -> Tensor:
+    """What edge-preserving smoothing of clean + noise (B, 3, H, W) leaves of the noise.
+
+    It is half the difference between what the smoothing makes of clean + noise and of clean - noise: odd in
+    the noise, so without a mean, as in the mean of many exposures that a camera has smoothed each for itself.
+    Luma and chroma pass the guided filter of He, Sun & Tang (IEEE PAMI 2013), both guided by the noisy luma,
+    chroma in a window up to 4 pixels wider to each side and more strongly. A share of the amplitude that
+    smoothing takes is given back.
+    """
+    radius = draw.whole(1, 3)
+    wider = radius + draw.whole(0, 4)
+    strength, more = draw.log_uniform(0.3, 3.0), draw.log_uniform(1.0, 4.0)
+
+    def smoothed(picture: Tensor) -> Tensor:
+        luma = picture.mean(1, keepdim=True)
+        chroma = picture - luma
+        kept = _guided(luma, luma, noise_level * strength**2, radius)
+        return kept + _guided(luma, chroma, noise_level * (strength * more) ** 2, wider)
+
+    noise_level = _box_mean(noise.mean(1, keepdim=True).square(), 3 * radius) + 1e-8
+    left = (smoothed(clean + noise) - smoothed(clean - noise)) / 2
+    return _given_back(noise, left, draw)
+
+
+def _guided(guide: Tensor, x: Tensor, regularisation: Tensor, radius: int) -> Tensor:
+    """The guided filter of x (B, C, H, W) by one guide (B, 1, H, W), in windows of 2·radius + 1 pixels."""
+    guide_mean, mean = _box_mean(guide, radius), _box_mean(x, radius)
+    variance = _box_mean(guide.square(), radius) - guide_mean.square()
+    slope = (_box_mean(guide * x, radius) - guide_mean * mean) / (variance.clamp_min(0) + regularisation)
+    offset = mean - slope * guide_mean
+    return _box_mean(slope, radius) * guide + _box_mean(offset, radius)
+
+
+def _box_mean(x: Tensor, radius: int) -> Tensor:
+    """Mean over squares of 2·radius + 1 pixels, by running sums; the picture is mirrored at its borders."""
+    radius = min(radius, min(x.shape[2:]) - 2)
+    size = 2 * radius + 1
+    sums = F.pad(x, (radius + 1, radius, radius + 1, radius), mode="reflect")
+    for axis in (2, 3):
+        sums = sums.cumsum(axis)
+        length = sums.shape[axis] - size
+        sums = sums.narrow(axis, size, length) - sums.narrow(axis, 0, length)
+    return sums / size**2
+
+
 def _processed(noise: Tensor, draw: Draw) -> Tensor:
     """What a camera's processing leaves of noise (B, 3, H, W): coarser, chroma more so than luma.
 
@@ -176,6 +234,11 @@ def _low_pass(noise: Tensor, width: Tensor, sharpened: Tensor | float, draw: Dra
     response = torch.exp(-squared * width**2)
     response = response * (1 + sharpened * (1 - torch.exp(-squared * (width + 1.0) ** 2)))
     filtered = _filtered(noise, response)
+    return _given_back(noise, filtered, draw)
+
+
+def _given_back(noise: Tensor, filtered: Tensor, draw: Draw) -> Tensor:
+    """Filtered noise with a share of the amplitude that the filter took from it."""
     lost = _deviation(noise) / _deviation(filtered).clamp_min(1e-6)
     restored: Tensor = filtered * lost.clamp(0.25, 4.0) ** draw.uniform(0.2, 1.0)
     return restored
