@@ -217,8 +217,8 @@ def _box_mean(x: Tensor, radius: int) -> Tensor:
 def _processed(noise: Tensor, draw: Draw) -> Tensor:
     """What a camera's processing leaves of noise (B, 3, H, W): coarser, chroma more so than luma.
 
-    Luma passes a Gaussian low-pass of up to 1.6 pixels, in a third of cases with its middle frequencies
-    raised as by sharpening; chroma one that is up to 3 pixels wider. The filters are applied in the
+    Luma passes a low-pass of up to 1.6 pixels, in a third of cases with its middle frequencies raised as by
+    sharpening; chroma one that is up to 3 pixels wider, see `_low_pass`. The filters are applied in the
     frequency domain, around the borders. A share of the amplitude that smoothing takes is given back.
     """
     luma = noise.mean(1, keepdim=True)
@@ -229,9 +229,16 @@ def _processed(noise: Tensor, draw: Draw) -> Tensor:
 
 
 def _low_pass(noise: Tensor, width: Tensor, sharpened: Tensor | float, draw: Draw) -> Tensor:
-    """Gaussian low-pass of deviation `width` pixels, then 1 + sharpened·(1 − a wider low-pass)."""
+    """A low-pass of deviation `width` pixels, then 1 + sharpened·(1 − a wider Gaussian low-pass).
+
+    Half are Gaussian: as strong at all coarse scales. The others fall as a power of the frequency, up to five
+    times as wide: a camera that smooths at several scales takes the less the coarser the noise.
+    """
     squared = _squared_frequency(noise)
-    response = torch.exp(-squared * width**2)
+    even = draw.chance(0.5)
+    power, width = draw.log_uniform(0.2, 2.0), torch.where(even, width, width * draw.log_uniform(1.0, 5.0))
+    exponent = squared * width**2
+    response = torch.where(even, torch.exp(-exponent), (1 + exponent / power) ** -power)
     response = response * (1 + sharpened * (1 - torch.exp(-squared * (width + 1.0) ** 2)))
     filtered = _filtered(noise, response)
     return _given_back(noise, filtered, draw)
