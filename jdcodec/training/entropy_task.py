@@ -1,9 +1,9 @@
 """Training the entropy model alone, on what files really cost.
 
 Elsewhere the rate is that of latents with uniform noise under logistic densities: smooth, as transforms need
-it. Files hold rounded symbols, with a dead zone, in tables fitted to them. Here transforms, gains and
-denoiser stay as they are, and scale indices descend the code lengths of such tables. Means go on descending
-the smooth rate, and the error that rounding leaves.
+it. Files hold symbols, rounded with a dead zone or chosen along a trellis, in tables fitted to them. Here
+transforms, gains and denoiser stay as they are, and scale indices descend the code lengths of such tables.
+Means go on descending the smooth rate, and the error that quantisation leaves.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from jdcodec.model.precision import fast_autocast
 from jdcodec.model.quality import squared_error_worth
 
 from .batches import Batches
+from .dependent import DependentRounding
 from .loss import Loss, symbol_loss
 from .recipe import Recipe
 from .symbol_costs import SymbolCosts
@@ -41,13 +42,16 @@ _FIT_BATCHES = 40
 class _Coded:
     """Latents on their way into a file; z is (B, N, h, w), all else (B, M, 4 h, 4 w).
 
-    values: what is rounded, (y − mean) · gain. index: the real-valued scale index. decoded: latents.
+    values: what is quantised, (y − mean) · gain. index: the real-valued scale index. symbols: in steps; files
+    hold the indices of quantisers instead (`SymbolCosts`). decoded: latents.
     """
 
     z: Tensor
     index: Tensor
     values: Tensor
     symbols: Tensor
+    indices: Tensor
+    quantisers: Tensor
     decoded: Tensor
 
     @property
@@ -62,23 +66,27 @@ class EntropyTask(JointTask):
         super().__init__(recipe, device, compiler)
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name.startswith("entropy."))
-        self._costs = SymbolCosts(device)
+        self._take(SymbolCosts(device))
         self._descend = compiler(self._descended)
 
     def begin(self, data: Batches) -> None:
-        self._costs = SymbolCosts(data.device)
+        self._take(SymbolCosts(data.device))
         fitted = SymbolCosts(data.device)
         for step in range(_FIT_BATCHES):
             batch = data.draw(data.order(step, 0.0))
             with torch.no_grad():
                 coded = self._coded(*self._latents(batch.noisy, batch.strength, batch.t))
-            fitted.count(coded.levels, coded.symbols)
+            fitted.count(coded.indices, coded.quantisers, coded.levels)
         fitted.fit(data.team.mean)
-        self._costs = fitted
+        self._take(fitted)
 
     def take_fitted(self, other: Task) -> None:
         assert isinstance(other, EntropyTask)
-        self._costs = other._costs
+        self._take(other._costs)
+
+    def _take(self, costs: SymbolCosts) -> None:
+        self._costs = costs
+        self._dependent = DependentRounding(costs.index_bits())
 
     def forward(self, noisy: Tensor, target: Tensor, strength: Tensor, t: Tensor) -> Loss:
         latents, t, rounding = self._latents(noisy, strength, t)
@@ -95,7 +103,7 @@ class EntropyTask(JointTask):
         with fast_autocast(x.device):
             coded = self._coded(latents, ts, rounding)
             picture = self.network.synthesis(coded.decoded, ts)
-        bits = self._costs.of(coded.symbols, coded.levels).sum((1, 2, 3))
+        bits = self._costs.of(coded.indices, coded.quantisers, coded.levels).sum((1, 2, 3))
         return picture.float(), bits + self.network.entropy.prior.bits(coded.z.round(), ts).sum((1, 2, 3))
 
     @torch.no_grad()
@@ -115,20 +123,32 @@ class EntropyTask(JointTask):
         z = entropy.hyperlatents(y, t)
         z_hat = straight_through_round(z)
         index = entropy.scale(z_hat, log_gain, t)
-        shifts = self._shifts(index, squared_error_worth(gain, t), rounding)
+        worth = squared_error_worth(gain, t) / rounding[:, None, None, None]
+        shifts = self._shifts(index, worth)
         features = entropy.features(z_hat)
         anchors = checkerboard(y.shape[2], y.shape[3], y.device)
         mean = entropy.mean_of_anchors(features)
-        y_anchors = (mean + rate_aware_round((y - mean) * gain, shifts) / gain) * anchors
+        first = self._quantised((y - mean) * gain, shifts, index, worth, phase=0)
+        y_anchors = (mean + first[0] / gain) * anchors
         mean = torch.where(anchors, mean, entropy.mean_of_others(features, y_anchors, t))
         values = (y - mean) * gain
-        symbols = rate_aware_round(values, shifts)
-        return _Coded(z, index, values, symbols.detach(), mean + symbols / gain)
+        second = self._quantised(values, shifts, index, worth, phase=1)
+        symbols, indices, quantisers = (torch.where(anchors, *both) for both in zip(first, second))
+        decoded = mean + symbols / gain
+        return _Coded(z, index, values, symbols.detach(), indices, quantisers, decoded)
 
-    def _shifts(self, index: Tensor, worth: Tensor, rounding: Tensor) -> tuple[Tensor, Tensor]:
+    def _quantised(
+        self, values: Tensor, shifts: tuple[Tensor, Tensor], index: Tensor, worth: Tensor, phase: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(symbols with the gradient of the identity, indices, quantisers) at the sites of a phase."""
+        rounded = rate_aware_round(values, shifts)
+        symbols, indices, quantisers = self._dependent.coded(values, rounded, index, worth, phase)
+        return values + (symbols - values).detach(), indices, quantisers
+
+    def _shifts(self, index: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
         """As `jdcodec.codec.rounding`, by the tables fitted here; infinite where nothing is coded."""
         levels = index.detach().round().clamp(0, SCALE_LEVELS - 1).long()
-        factor = rounding[:, None, None, None] / (2.0 * worth)
+        factor = 0.5 / worth
         first, further = (
             (row[levels] * factor).clamp_max(LARGEST_SHIFT).masked_fill(levels == 0, torch.inf)
             for row in self._costs.step_bits()
@@ -140,7 +160,7 @@ class EntropyTask(JointTask):
         coded = self._coded(y, t, rounding)
         uniform = torch.rand_like(coded.z) - 0.5
         hyper_bits = self.network.entropy.prior.bits(coded.z + uniform, t)
-        bits = self._costs.between(coded.symbols, coded.index)
+        bits = self._costs.between(coded.indices, coded.quantisers, coded.index)
         index = coded.index.detach().clamp(0.0, SCALE_LEVELS - 1.0)
         noise = torch.rand_like(coded.values) - 0.5
         smooth = logistic_bits(coded.values + noise, SCALE_MIN * torch.exp(LOG_SCALE_STEP * index))

@@ -58,12 +58,6 @@ def _density(points: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     return np.append(np.diff(cumulative), ESCAPE_SHARE)
 
 
-def count_latents(counts: list[NDArray[np.float64]], levels: NDArray[np.uint8], y: NDArray[np.int16]) -> None:
-    """Add symbols to `counts`: of each level −h … h and escape. levels and y: of one shape."""
-    for level in range(LEVELS):
-        count_indices(counts[level], y[levels == level])
-
-
 def count_indices(counts: NDArray[np.float64], indices: NDArray[np.signedinteger[Any]]) -> None:
     """Add what one table codes to its counts, −h … h and escape."""
     half = (len(counts) - 2) // 2

@@ -12,10 +12,12 @@ import torch
 from conftest import PictureMaker
 
 from jdcodec.codec.weights import Weights, load_weights
-from jdcodec.entropy import estimate_bits
+from jdcodec.entropy import estimate_bits, trellis
 from jdcodec.entropy.tables import LEVELS
 from jdcodec.errors import TrainingError
+from jdcodec.model.config import TRELLIS_LEVEL
 from jdcodec.model.network import JointCodec
+from jdcodec.training.dependent import logistic_bits
 from jdcodec.training.entropy_task import EntropyTask
 from jdcodec.training.export import export_weights
 from jdcodec.training.loop import Trainer, train
@@ -104,46 +106,72 @@ def test_measured_bits_are_those_of_the_codec(
     assert bits == pytest.approx(estimate_bits(weights.tables, symbols.z, symbols.y, step), rel=0.1)
 
 
-def test_costs_are_code_lengths_of_what_was_counted() -> None:
+@pytest.mark.parametrize("level", [12, 20])
+@pytest.mark.parametrize("quantiser", [0, 1])
+def test_costs_are_code_lengths_of_what_was_counted(level: int, quantiser: int) -> None:
+    if level < TRELLIS_LEVEL and quantiser:
+        quantiser = 0
     generator = torch.Generator().manual_seed(0)
-    symbols = torch.randint(-1, 2, (1, 4, 200, 200), generator=generator)
+    indices = torch.randint(-1, 2, (1, 4, 200, 200), generator=generator)
+    levels, of = torch.full_like(indices, level), torch.full_like(indices, quantiser)
     costs = SymbolCosts(CPU)
-    costs.count(torch.full_like(symbols, 20), symbols)
+    costs.count(indices, of, levels)
     costs.fit()
-    assert costs.of(symbols, torch.full_like(symbols, 20)).mean() == pytest.approx(math.log2(3), abs=0.02)
-    far = costs.of(torch.tensor([[[[5000]]]]), torch.tensor([[[[20]]]]))
+    assert costs.of(indices, of, levels).mean() == pytest.approx(math.log2(3), abs=0.02)
+    far = costs.of(torch.tensor([[[[5000]]]]), of[:, :1, :1, :1], levels[:, :1, :1, :1])
     assert far > 16 + 10  # an escape and its plain code
-    assert costs.of(symbols, torch.zeros_like(symbols)).abs().max() == 0
+    assert costs.of(indices, torch.zeros_like(of), torch.zeros_like(levels)).abs().max() == 0
     first, further = costs.step_bits()
-    assert len(first) == LEVELS and first[20] == pytest.approx(0, abs=0.05) and further[20] > 5
+    assert len(first) == LEVELS
+    if level < TRELLIS_LEVEL:
+        assert first[level] == pytest.approx(0, abs=0.05) and further[level] > 5
+    else:
+        assert first[level] == further[level] == 0  # left to the trellis
+        bits = costs.index_bits()
+        assert bits.zero[level, quantiser] == pytest.approx(math.log2(3), abs=0.02)
+        other = logistic_bits().zero[level, 1 - quantiser]
+        assert bits.zero[level, 1 - quantiser] == pytest.approx(other, rel=1e-4)
 
 
 def test_a_fit_takes_the_counts_of_all_processes() -> None:
-    symbols = torch.ones(1, 1, 100, 100)
+    ones = torch.ones(1, 1, 100, 100)
+    nothing, level = torch.zeros_like(ones), torch.full_like(ones, 9)
     alone, doubled = SymbolCosts(CPU), SymbolCosts(CPU)
     for costs in (alone, doubled):
-        costs.count(torch.full_like(symbols, 9), symbols)
+        costs.count(ones, nothing, level)
     alone.fit()
     doubled.fit(lambda counts: 2 * counts)
-    level = torch.full_like(symbols, 9)
-    assert doubled.of(symbols, level).mean() < alone.of(symbols, level).mean()
+    assert doubled.of(ones, nothing, level).mean() < alone.of(ones, nothing, level).mean()
 
 
-def test_costs_between_levels_lead_to_the_scale() -> None:
+@pytest.mark.parametrize(("level", "large"), [(6, 1), (20, 6)])
+def test_costs_between_levels_lead_to_the_scale(level: int, large: int) -> None:
     """Where symbols are larger than a level expects its cost falls with the index, and the reverse."""
     costs = SymbolCosts(CPU)
-    for symbol, falls in ((0, False), (6, True)):
-        index = torch.full((1, 1, 1, 1), 20.4, requires_grad=True)
+    nothing = torch.zeros(1, 1, 1, 1)
+    for symbol, falls in ((0, False), (large, True)):
+        index = torch.full((1, 1, 1, 1), level + 0.4, requires_grad=True)
         symbols = torch.full((1, 1, 1, 1), symbol)
-        bits = costs.between(symbols, index)
-        at = [float(costs.of(symbols, torch.full((1, 1, 1, 1), level))) for level in (20, 21)]
+        bits = costs.between(symbols, nothing, index)
+        at = [float(costs.of(symbols, nothing, nothing + around)) for around in (level, level + 1)]
         assert float(bits.detach()) == pytest.approx(0.6 * at[0] + 0.4 * at[1], rel=1e-5)
         bits.sum().backward()
         assert index.grad is not None and (float(index.grad) < 0) == falls
-    nothing = torch.full((1, 1, 1, 1), 0.4, requires_grad=True)
-    bits = costs.between(torch.zeros(1, 1, 1, 1), nothing)
+    uncoded = torch.full((1, 1, 1, 1), 0.4, requires_grad=True)
+    bits = costs.between(nothing, nothing, uncoded)
     bits.sum().backward()
-    assert float(bits.detach()) == 0 and nothing.grad is not None and float(nothing.grad) == 0
+    assert float(bits.detach()) == 0 and uncoded.grad is not None and float(uncoded.grad) == 0
+
+
+def test_costs_between_the_ways_of_quantising_go_on_as_on_their_own_side() -> None:
+    costs, one = SymbolCosts(CPU), torch.ones(1, 1, 1, 1)
+    for index, quantiser, low in (
+        (TRELLIS_LEVEL - 0.6, 0, TRELLIS_LEVEL - 2),
+        (TRELLIS_LEVEL - 0.4, 1, TRELLIS_LEVEL),
+    ):
+        at = [float(costs.of(one, quantiser * one, level * one)) for level in (low, low + 1)]
+        line = at[0] + (at[1] - at[0]) * (index - low)
+        assert float(costs.between(one, quantiser * one, index * one)) == pytest.approx(line, rel=1e-4)
 
 
 def test_a_reference_system_has_no_such_part(tmp_path: Path) -> None:
@@ -153,13 +181,21 @@ def test_a_reference_system_has_no_such_part(tmp_path: Path) -> None:
         load_recipe(str(recipe))
 
 
-def test_symbols_are_whole_and_zero_at_level_0(make_options: OptionsMaker) -> None:
+def test_symbols_are_what_files_hold(make_options: OptionsMaker) -> None:
+    """Nothing at level 0, whole steps where latents are quantised alone, else points of the trellis."""
     trainer = trained(make_options, steps=1)
     task = trainer.task
     assert isinstance(task, EntropyTask)
     batch = trainer.data.draw(trainer.data.order(0, 0.0))
     with torch.no_grad():
         coded = task._coded(*task._latents(batch.noisy, batch.strength, batch.t))
-    symbols = coded.symbols.numpy()
-    assert np.abs(symbols - np.rint(symbols)).max() < 1e-3
-    assert not symbols[coded.levels.numpy() == 0].any()
+    symbols, levels = coded.symbols.numpy(), coded.levels.numpy()
+    indices, quantisers = coded.indices.numpy(), coded.quantisers.numpy().astype(np.uint8)
+    assert not symbols[levels == 0].any()
+    alone = levels < TRELLIS_LEVEL
+    assert np.abs(symbols - indices)[alone].max() < 1e-3 and not quantisers[alone].any()
+    np.testing.assert_array_equal(indices, np.rint(indices))
+    assert (~alone).any()
+    points = trellis.points(indices[~alone].astype(np.int32), quantisers[~alone])
+    np.testing.assert_allclose(symbols[~alone] * trellis.UNITS, points, atol=1e-2)
+    assert 0.2 < quantisers[~alone].mean() < 0.8
