@@ -22,6 +22,12 @@ def photographs(tmp_path: Path, make_picture: PictureMaker) -> list[Path]:
     return paths
 
 
+@pytest.fixture(autouse=True)
+def short_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few exposures, for the time that they take."""
+    monkeypatch.setattr(held_out, "EXPOSURES", 4)
+
+
 @pytest.mark.parametrize("kind", held_out.KINDS)
 def test_pairs_of_a_kind(kind: str, photographs: list[Path]) -> None:
     found = list(held_out.pairs(photographs, kind))

@@ -41,19 +41,26 @@ def test_no_path_is_cheaper() -> None:
     """Against all paths of one lane whose indices are not much larger than the values."""
     rng = np.random.default_rng(0)
     bits = laplacian_bits(0.8)
+    paths = np.array(list(product(range(-3, 4), repeat=5)))
+    states, points = np.zeros(len(paths), np.uint8), np.empty(paths.shape)
+    lengths = np.zeros(len(paths))
+    for step, k in enumerate(paths.T):
+        q = states & 1
+        points[:, step] = trellis.points(k, q)
+        further = bits.one[LEVEL, q] + bits.rise[LEVEL, q] * (np.abs(k) - 1)
+        lengths += np.where(k == 0, bits.zero[LEVEL, q], further)
+        states = trellis.advance(states, k)
     for _ in range(20):
         values = rng.laplace(0, 0.7, 5).astype(np.float32)
         worth = rng.uniform(2, 20, 5).astype(np.float32)
         # One lane takes up to 256 symbols; as many as there are lanes would each stand alone.
         found = quantise([Lanes(values, worth, whole(5))], bits)[0]
-        best = np.inf
-        for indices in product(range(-3, 4), repeat=5):
-            states, points = np.zeros(1, np.uint8), []
-            for k in np.array(indices):
-                points.append(trellis.points(k[None], states & 1)[0])
-                states = trellis.advance(states, k[None])
-            best = min(best, cost_of(np.array(points), values, worth, bits))
-        assert cost_of(found, values, worth, bits) == pytest.approx(best, rel=1e-4)
+        costs = lengths + (worth * (values - points / trellis.UNITS) ** 2).sum(1)
+        best = costs.argmin()
+        assert cost_of(points[best].astype(np.int32), values, worth, bits) == pytest.approx(
+            costs[best], rel=1e-4
+        )
+        assert cost_of(found, values, worth, bits) == pytest.approx(costs[best], rel=1e-4)
 
 
 @pytest.mark.parametrize(("sigma", "gain"), [(1.0, 0.02), (4.0, 0.015)])
