@@ -17,6 +17,7 @@ from jdcodec.entropy.tables import LEVELS
 from jdcodec.errors import TrainingError
 from jdcodec.model.config import TRELLIS_LEVEL
 from jdcodec.model.network import JointCodec
+from jdcodec.training import entropy_task
 from jdcodec.training.dependent import logistic_bits
 from jdcodec.training.entropy_task import EntropyTask
 from jdcodec.training.export import export_weights
@@ -28,6 +29,13 @@ from .conftest import OptionsMaker, short_recipe
 from .test_export import coded
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def few_batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To fit tables to; as many as there are where tables are compared."""
+    if "measured" not in request.node.name:
+        monkeypatch.setattr(entropy_task, "_FIT_BATCHES", 4)
 
 
 def ignore(figures: dict[str, Any]) -> None:
