@@ -144,6 +144,21 @@ def test_smoothing_in_the_camera_spares_edges() -> None:
     assert beside_to_far[1] > 1.15 * beside_to_far[0]
 
 
+def test_coarse_noise_falls_slowly() -> None:
+    """Of a spectrum that falls as a power, more is left both at the finest and at the coarsest scales."""
+
+    def shares(coarse_share: float) -> tuple[float, float]:
+        noise = CameraNoise(
+            0.004, 0.004, processed_share=1.0, coarse_share=coarse_share, jpeg_share=0.0, **AS_IT_IS
+        )
+        noisy, clean = add(noise, flat(0.2, batch=48))
+        power = torch.fft.rfft2((noisy - clean).mean(1)).abs().square().mean(0)
+        return float(power[:4, :4].mean() / power.mean()), float(power[28:36, 28:].mean() / power.mean())
+
+    (even_coarse, even_fine), (coarse, fine) = shares(0.0), shares(1.0)
+    assert coarse > 1.2 * even_coarse and fine > 0.5 * even_fine
+
+
 @pytest.mark.parametrize("side", [16, 32])
 def test_pictures_smaller_than_the_windows_of_smoothing(side: int) -> None:
     noise = CameraNoise(0.01, 0.01, processed_share=1.0, smoothed_share=1.0)

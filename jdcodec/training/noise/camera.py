@@ -5,8 +5,8 @@ balance), shot and read noise is drawn there, spread as a demosaic would spread 
 developed again: the unprocessing of Brooks et al., "Unprocessing images for learned raw denoising",
 CVPR 2019, with a wider range of strengths. Most cameras process further: they smooth luma and chroma
 apart, sharpen, resize and write JPEG, which leaves noise without any white part. A share of the crops
-gets noise of such a spectrum, and a share of these what smoothing that spares edges leaves of it: little
-where the scene is flat, more along edges and in texture.
+gets noise of such a spectrum. A recipe may have a share of these get what smoothing that spares edges leaves
+of noise: little where the scene is flat, more along edges and in texture.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ class CameraNoise:
     lit by coloured light or out of focus. In an unbiased share the noise has a mean of zero in every pixel,
     black ones included, as averaged exposures show it; without, a denoiser learns to lift or tint shadows. In
     an uneven share one channel has more noise than its brightness would have it, as filters differ.
-    `smoothed_share` and `jpeg_share` are shares of what is processed.
+    Of what is processed, `smoothed_share` passes smoothing that spares edges, `coarse_share` gets a spectrum
+    that falls as a power of the frequency, and `jpeg_share` is coded as JPEG.
     """
 
     shot_min: float = 2e-4
     shot_max: float = 0.05
     processed_share: float = 0.55
-    smoothed_share: float = 0.5
+    smoothed_share: float = 0.0
+    coarse_share: float = 0.0
     jpeg_share: float = 0.5
     darkened_share: float = 0.4
     tinted_share: float = 0.35
@@ -73,18 +75,17 @@ class CameraNoise:
         half = torch.where(unbiased, 0.5, 1.0)
         noise = half * (developed(raw + grain) - clean) + (half - 1) * (developed(raw - grain) - clean)
         noise *= torch.where(draw.chance(self.uneven_share), torch.exp(draw.uniform(-0.5, 0.5, 3)), 1.0)
-        if bool(processed.any()):
+        spectral = processed
+        if self.smoothed_share:
             smoothed = processed & draw.chance(self.smoothed_share).flatten()
-            if bool(smoothed.any()):
-                few = draw.of(int(smoothed.sum()))
+            few = draw.of(int(smoothed.sum()))
+            if few.batch:
                 noise[smoothed] = _spared_by_smoothing(clean[smoothed], noise[smoothed], few)
-                # Half of these go on as they are, without a change of their spectrum.
-                processed_further = processed & ~(smoothed & draw.chance(0.5).flatten())
-            else:
-                processed_further = processed
-            if bool(processed_further.any()):
-                few = draw.of(int(processed_further.sum()))
-                noise[processed_further] = _processed(noise[processed_further], few)
+            # Of these half keep the spectrum that they have by now.
+            spectral = processed & ~(smoothed & draw.chance(0.5).flatten())
+        few = draw.of(int(spectral.sum()))
+        if few.batch:
+            noise[spectral] = _processed(noise[spectral], self.coarse_share, few)
         room = torch.minimum(clean, 1 - clean) + torch.where(unbiased, 1 / 255, 1.0)
         noisy = (clean + noise.clamp(-room, room)).clamp(0, 1)
         compressed = processed & draw.chance(self.jpeg_share).flatten()
@@ -214,7 +215,7 @@ def _box_mean(x: Tensor, radius: int) -> Tensor:
     return sums / size**2
 
 
-def _processed(noise: Tensor, draw: Draw) -> Tensor:
+def _processed(noise: Tensor, coarse_share: float, draw: Draw) -> Tensor:
     """What a camera's processing leaves of noise (B, 3, H, W): coarser, chroma more so than luma.
 
     Luma passes a low-pass of up to 1.6 pixels, in a third of cases with its middle frequencies raised as by
@@ -225,20 +226,26 @@ def _processed(noise: Tensor, draw: Draw) -> Tensor:
     luma_width = torch.where(draw.chance(0.25), 0.0, draw.uniform(0.2, 1.6))
     chroma_width = luma_width + draw.uniform(0.0, 3.0)
     sharpened = torch.where(draw.chance(0.33), draw.uniform(0.5, 2.0), 0.0)
-    return _low_pass(luma, luma_width, sharpened, draw) + _low_pass(noise - luma, chroma_width, 0.0, draw)
+    return _low_pass(luma, luma_width, sharpened, coarse_share, draw) + _low_pass(
+        noise - luma, chroma_width, 0.0, coarse_share, draw
+    )
 
 
-def _low_pass(noise: Tensor, width: Tensor, sharpened: Tensor | float, draw: Draw) -> Tensor:
+def _low_pass(
+    noise: Tensor, width: Tensor, sharpened: Tensor | float, coarse_share: float, draw: Draw
+) -> Tensor:
     """A low-pass of deviation `width` pixels, then 1 + sharpened·(1 − a wider Gaussian low-pass).
 
-    Half are Gaussian: as strong at all coarse scales. The others fall as a power of the frequency, up to five
-    times as wide: a camera that smooths at several scales takes the less the coarser the noise.
+    A Gaussian one leaves all coarse scales as strong. In a coarse share it falls as a power of the frequency,
+    up to five times as wide: a camera that smooths at several scales takes the less the coarser the noise.
     """
     squared = _squared_frequency(noise)
-    even = draw.chance(0.5)
-    power, width = draw.log_uniform(0.2, 2.0), torch.where(even, width, width * draw.log_uniform(1.0, 5.0))
-    exponent = squared * width**2
-    response = torch.where(even, torch.exp(-exponent), (1 + exponent / power) ** -power)
+    response = torch.exp(-squared * width**2)
+    if coarse_share:
+        coarse = draw.chance(coarse_share)
+        power = draw.log_uniform(0.2, 2.0)
+        width = torch.where(coarse, width * draw.log_uniform(1.0, 5.0), width)
+        response = torch.where(coarse, (1 + squared * width**2 / power) ** -power, response)
     response = response * (1 + sharpened * (1 - torch.exp(-squared * (width + 1.0) ** 2)))
     filtered = _filtered(noise, response)
     return _given_back(noise, filtered, draw)
