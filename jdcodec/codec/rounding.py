@@ -17,18 +17,21 @@ from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.tables import LEVELS
 from jdcodec.model.config import LATENT_STEP, ROUNDING_STRENGTH, quality_to_t, t_to_lambda
 
-#: Strength for photos with so much noise, as a standard deviation in levels of 255, and more. It leaves out
-#: what the denoiser left in. See docs/model.md for what it does to the rate.
-_NOISY_STRENGTH, _NOISY = 1.3, 1.5
+#: Strength for photos with so much noise, as a standard deviation in levels of 255, and more: up to the first
+#: of these qualities, and at the last. It leaves out what the denoiser left in, which the finer steps of high
+#: qualities would code. See docs/model.md for what it does to the rate.
+_NOISY_STRENGTH, _NOISY = (1.3, 1.8), 1.5
+_NOISY_QUALITY = (4.0, 8.0)
 
 
-def rounding_strength(noise: float) -> float:
+def rounding_strength(noise: float, quality: float) -> float:
     """Share of the theoretical shift to use for a photo from which noise of that variance was removed.
 
     noise: mean square of pixels in [0, 1]. From that of training, without noise, it rises with the variance.
     """
     share = min(1.0, noise * 255.0**2 / _NOISY**2)
-    return ROUNDING_STRENGTH + (_NOISY_STRENGTH - ROUNDING_STRENGTH) * share
+    most = float(np.interp(quality, _NOISY_QUALITY, _NOISY_STRENGTH))
+    return ROUNDING_STRENGTH + (most - ROUNDING_STRENGTH) * share
 
 
 @lru_cache(maxsize=32)

@@ -161,7 +161,8 @@ def latents_to_symbols(
     for index, layout in in_order(lambda tile: (tile[0], Layout.of(tables, levels[tile[1]])), places):
         symbols.layouts[index] = layout
     parts = [(place, symbols.layouts[index]) for index, place in places]
-    worth = error_worth(inference.gain, 1.0 + quality_step / QUALITY_STEPS, rounding_strength(noise))
+    quality = 1.0 + quality_step / QUALITY_STEPS
+    worth = error_worth(inference.gain, quality, rounding_strength(noise, quality))
     rounding = Rounding(*rounding_shifts(tables, worth))
     values = np.empty_like(y) if tables.trellis_level < LEVELS else None
     for phase in (0, 1):

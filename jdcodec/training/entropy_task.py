@@ -15,6 +15,7 @@ from torch import Tensor
 
 from jdcodec.codec.rounding import rounding_strength
 from jdcodec.inference.interface import LARGEST_SHIFT
+from jdcodec.model.config import QUALITY_MAX, QUALITY_MIN
 from jdcodec.model.entropy_model import (
     LOG_SCALE_STEP,
     SCALE_LEVELS,
@@ -114,7 +115,9 @@ class EntropyTask(JointTask):
             removed = strength[:, None, None, None] * noise
             y = self.network.analysis(noisy - removed, t)
         powers = removed.square().mean((1, 2, 3)).tolist()
-        return y, t, torch.tensor([rounding_strength(power) for power in powers], device=noisy.device)
+        qualities = (QUALITY_MIN + (QUALITY_MAX - QUALITY_MIN) * t).tolist()
+        strengths = [rounding_strength(*of_picture) for of_picture in zip(powers, qualities)]
+        return y, t, torch.tensor(strengths, device=noisy.device)
 
     def _coded(self, y: Tensor, t: Tensor, rounding: Tensor) -> _Coded:
         entropy = self.network.entropy
