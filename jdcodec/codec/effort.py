@@ -82,6 +82,7 @@ def refine(
                 header.tiles(),
                 quality_step=header.quality_code,
                 noise=aim.noise,
+                denoise=header.denoise,
             )
         y_hat = symbols_to_latents(symbols, inference)
         picture = latents_to_picture(y_hat, inference, size, wanted.dtype.type, gray=header.gray)

@@ -184,6 +184,7 @@ class _PhotoCoder:
             header.tiles(),
             quality_step=step,
             noise=self._noise,
+            denoise=header.denoise,
         )
         if self._settings.effort > DEFAULT_EFFORT:
             symbols = self._refined(symbols, header, inference)

@@ -24,12 +24,13 @@ _NOISY_STRENGTH, _NOISY = (1.3, 1.8), 1.5
 _NOISY_QUALITY = (4.0, 8.0)
 
 
-def rounding_strength(noise: float, quality: float) -> float:
+def rounding_strength(noise: float, quality: float, denoise: float) -> float:
     """Share of the theoretical shift to use for a photo from which noise of that variance was removed.
 
     noise: mean square of pixels in [0, 1]. From that of training, without noise, it rises with the variance.
+    denoise: 0 … 1, the share of the noise that was removed: what is left on purpose is not to be left out.
     """
-    share = min(1.0, noise * 255.0**2 / _NOISY**2)
+    share = denoise**2 * min(1.0, noise * 255.0**2 / _NOISY**2)
     most = float(np.interp(quality, _NOISY_QUALITY, _NOISY_STRENGTH))
     return ROUNDING_STRENGTH + (most - ROUNDING_STRENGTH) * share
 

@@ -143,12 +143,13 @@ def latents_to_symbols(
     *,
     quality_step: int,
     noise: float,
+    denoise: float,
     window_pixels: int = WINDOW_PIXELS,
 ) -> Symbols:
     """Latents (M, h, w) of a whole picture, not rounded yet, to symbols: the cheaper half of the work.
 
     tiles: those of the picture, all of them. noise: mean square of what was removed from the picture, pixels
-    in [0, 1] (`NoisePower`).
+    in [0, 1] (`NoisePower`). denoise: 0 … 1, the share of the noise that this is.
     """
     sites = y.shape[1], y.shape[2]
     symbols = Symbols.empty(tables, sites[0] * LATENT_STRIDE, sites[1] * LATENT_STRIDE)
@@ -162,7 +163,7 @@ def latents_to_symbols(
         symbols.layouts[index] = layout
     parts = [(place, symbols.layouts[index]) for index, place in places]
     quality = 1.0 + quality_step / QUALITY_STEPS
-    worth = error_worth(inference.gain, quality, rounding_strength(noise, quality))
+    worth = error_worth(inference.gain, quality, rounding_strength(noise, quality, denoise))
     rounding = Rounding(*rounding_shifts(tables, worth))
     values = np.empty_like(y) if tables.trellis_level < LEVELS else None
     for phase in (0, 1):

@@ -116,7 +116,9 @@ class EntropyTask(JointTask):
             y = self.network.analysis(noisy - removed, t)
         powers = removed.square().mean((1, 2, 3)).tolist()
         qualities = (QUALITY_MIN + (QUALITY_MAX - QUALITY_MIN) * t).tolist()
-        strengths = [rounding_strength(*of_picture) for of_picture in zip(powers, qualities)]
+        strengths = [
+            rounding_strength(*of_picture) for of_picture in zip(powers, qualities, strength.tolist())
+        ]
         return y, t, torch.tensor(strengths, device=noisy.device)
 
     def _coded(self, y: Tensor, t: Tensor, rounding: Tensor) -> _Coded:

@@ -173,7 +173,13 @@ def _symbols(network: JointCodec, tables: EntropyTables, picture: Tensor, qualit
     power.add(pixels, clean.transpose(1, 2, 0))
     tile = TileRect(0, 0, 0, pixels.shape[1], pixels.shape[0])
     return latents_to_symbols(
-        inference.latents(clean), inference, tables, [tile], quality_step=quality_step, noise=power.result()
+        inference.latents(clean),
+        inference,
+        tables,
+        [tile],
+        quality_step=quality_step,
+        noise=power.result(),
+        denoise=1.0,
     )
 
 

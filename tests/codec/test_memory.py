@@ -113,7 +113,7 @@ def test_latents_are_those_of_one_step_after_the_other(
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5 * expected.std())
     tile = TileRect(0, 0, 0, coded[1], coded[0])
     symbols = [
-        latents_to_symbols(latents, inference, tables, [tile], quality_step=157, noise=1e-4)
+        latents_to_symbols(latents, inference, tables, [tile], quality_step=157, noise=1e-4, denoise=1.0)
         for latents in (y, expected)
     ]
     # At a rounding edge the last bit of a sum decides; here none is that close.

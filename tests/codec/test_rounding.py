@@ -25,16 +25,22 @@ from jdcodec.photo import from_array
 
 @pytest.mark.parametrize("quality", [1, 4, 8])
 def test_without_noise_it_is_that_of_training(quality: float) -> None:
-    assert rounding_strength(0.0, quality) == ROUNDING_STRENGTH
+    assert rounding_strength(0.0, quality, 1.0) == ROUNDING_STRENGTH
 
 
 @pytest.mark.parametrize(("quality", "bound"), [(1, 1.3), (4, 1.3), (6, 1.55), (8, 1.8)])
 def test_it_rises_with_noise_to_a_bound(quality: float, bound: float) -> None:
     deviations = (0, 0.4, 0.8, 1.2, 1.5, 30)
-    strengths = [rounding_strength((deviation / 255) ** 2, quality) for deviation in deviations]
+    strengths = [rounding_strength((deviation / 255) ** 2, quality, 1.0) for deviation in deviations]
     assert strengths == sorted(strengths) and len(set(strengths)) >= 5
     assert strengths[1] < ROUNDING_STRENGTH + 0.08, "clean photos have a little, too"
     assert strengths[-2:] == pytest.approx([bound, bound])
+
+
+def test_noise_that_is_to_stay_is_not_rounded_away() -> None:
+    strengths = [rounding_strength((5 / 255) ** 2, 8, denoise) for denoise in (0, 0.25, 0.5, 0.75, 1)]
+    assert strengths[0] == ROUNDING_STRENGTH and strengths == sorted(set(strengths))
+    assert strengths[2] < 0.5 * (strengths[0] + strengths[-1])
 
 
 @pytest.mark.skipif("fast" not in shipped_models(), reason="no weights/fast.safetensors")

@@ -109,7 +109,7 @@ def test_decoded_symbols_are_those_that_were_encoded(
     y = picture_to_latents(photo.pixels, inference, strength=1, observe=power.add)
     step, tiles = file.header.quality_code, list(file.header.tiles())
     expected, without_noise = (
-        latents_to_symbols(y, inference, weights.tables, tiles, quality_step=step, noise=noise)
+        latents_to_symbols(y, inference, weights.tables, tiles, quality_step=step, noise=noise, denoise=1.0)
         for noise in (power.result(), 0.0)
     )
     decoded = decode_symbols(file, weights)
@@ -163,7 +163,14 @@ def symbols(
             calls.clear()
             y = picture_to_latents(picture, inference, strength=1.0, window_pixels=window_pixels)
             found[f"{name} {shape}"] = latents_to_symbols(
-                y, inference, tables, tiles, quality_step=157, noise=1e-4, window_pixels=window_pixels
+                y,
+                inference,
+                tables,
+                tiles,
+                quality_step=157,
+                noise=1e-4,
+                denoise=1.0,
+                window_pixels=window_pixels,
             )
             for method in ENCODING:
                 assert calls[method] == 1 if name == "whole" else calls[method] >= 2

@@ -36,7 +36,9 @@ def coded(picture: NDArray[np.uint8], weights: Weights, step: int) -> Symbols:
     power = NoisePower()
     y = picture_to_latents(picture, inference, strength=1.0, observe=power.add)
     tile = TileRect(0, 0, 0, 16 * y.shape[2], 16 * y.shape[1])
-    return latents_to_symbols(y, inference, weights.tables, [tile], quality_step=step, noise=power.result())
+    return latents_to_symbols(
+        y, inference, weights.tables, [tile], quality_step=step, noise=power.result(), denoise=1.0
+    )
 
 
 @pytest.mark.parametrize("quality", [1, 4.5, 8])
