@@ -34,7 +34,7 @@ from jdcodec.inference.interface import Floats, Inference
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STEP, LATENT_STRIDE, quality_to_t, t_to_lambda
 
 #: Share of the way that a pass goes where there is no noise.
-_GAIN = 0.45
+_GAIN = 0.5
 
 #: Share of a latent's own rounding error that is taken for unavoidable. With 1, only what the rounding of
 #: others and the network do is made up for; with less, values also creep towards their next symbol pass by

@@ -49,8 +49,8 @@ def test_the_cost_falls_with_the_effort(quality: int) -> None:
     picture = scene(320, 448)
     files = [jdcodec.encode(picture, quality=quality, denoise=0, effort=effort) for effort in (4, 5, 9)]
     usual, once, longest = (cost(data, picture, quality) for data in files)
-    assert once < 0.998 * usual
-    assert longest < once and longest < 0.99 * usual
+    assert once < 0.995 * usual
+    assert longest < 0.995 * once
     assert len(files[2]) == pytest.approx(len(files[0]), rel=0.08)
 
 

@@ -79,20 +79,17 @@ def test_without_torch_the_cpu_codes(photo: Path, tiny_model: Path, device: str)
         assert image.size == (50, 40)
 
 
-def test_without_openvino_torch_codes(photo: Path, tiny_model: Path) -> None:
-    """And but for values, and paths through the trellis, on the edge gives the same file."""
-    run = encode("openvino", photo, tiny_model, "cpu")
+def test_without_openvino_torch_codes(photo: Path, scalar_model: Path) -> None:
+    """And but for values on the edge between two symbols gives the same file; a path would go on otherwise."""
+    run = encode("openvino", photo, scalar_model, "cpu")
     assert (run.returncode, run.stderr) == (0, "")
-    weights = load_weights(tiny_model.resolve())
+    weights = load_weights(scalar_model.resolve())
     data = photo.with_suffix(".jdc").read_bytes()
     with Image.open(photo) as image:
-        expected = parse(jdcodec.encode(np.asarray(image), model=str(tiny_model), device="torch-cpu"))
+        expected = parse(jdcodec.encode(np.asarray(image), model=str(scalar_model), device="torch-cpu"))
     assert parse(data).header == expected.header
     found, wanted = (decode_symbols(file, weights) for file in (parse(data), expected))
-    assert np.mean(found.z != wanted.z) < 0.05
-    # Where one value of a path falls to another side those after it may take other points near by.
-    apart = np.abs(found.y.astype(int) - wanted.y)
-    assert np.mean(apart > 0) < 0.2 and apart.max() <= 2 * weights.tables.units
+    assert np.mean(found.z != wanted.z) < 0.05 and np.mean(found.y != wanted.y) < 0.05
 
 
 def test_without_either_the_cpu_is_refused(photo: Path, tiny_model: Path) -> None:

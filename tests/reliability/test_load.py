@@ -47,16 +47,16 @@ def test_memory_is_flat(place: Place, make_picture: PictureMaker) -> None:
 
 def test_eight_threads_give_the_bytes_of_one(make_picture: PictureMaker, tiny_model: Path) -> None:
     model = str(tiny_model)
-    pictures = [make_picture(60 + 10 * number, 90, number) for number in range(4)]
+    pictures = [make_picture(60 + 10 * number, 90, number) for number in range(8)]
 
     def there_and_back(number: int) -> tuple[bytes, bytes]:
-        data = jdcodec.encode(pictures[number % 4], quality=1 + 2 * (number % 4), model=model)
+        data = jdcodec.encode(pictures[number % 8], quality=1 + number % 8, model=model)
         return data, jdcodec.decode(data, model=model).tobytes()
 
-    alone = [there_and_back(number) for number in range(4)]
+    alone = [there_and_back(number) for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(there_and_back, range(soak_count(24))))
     for number, result in enumerate(together):
-        assert result == alone[number % 4]
-    assert len({data for data, _ in alone}) == 4
+        assert result == alone[number % 8]
+    assert len({data for data, _ in alone}) == 8
     assert np.frombuffer(alone[0][1], np.uint8).size == 60 * 90 * 3
