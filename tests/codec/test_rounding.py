@@ -33,7 +33,8 @@ def test_it_rises_with_noise_to_a_bound(quality: float, bound: float) -> None:
     deviations = (0, 0.4, 0.8, 1.2, 1.5, 30)
     strengths = [rounding_strength((deviation / 255) ** 2, quality, 1.0) for deviation in deviations]
     assert strengths == sorted(strengths) and len(set(strengths)) >= 5
-    assert strengths[1] < ROUNDING_STRENGTH + 0.1 * (bound - ROUNDING_STRENGTH), "clean photos have a little, too"
+    little = 0.1 * (bound - ROUNDING_STRENGTH)
+    assert strengths[1] < ROUNDING_STRENGTH + little, "clean photos have a little, too"
     assert strengths[-2:] == pytest.approx([bound, bound])
 
 

@@ -80,7 +80,10 @@ def test_without_torch_the_cpu_codes(photo: Path, tiny_model: Path, device: str)
 
 
 def test_without_openvino_torch_codes(photo: Path, scalar_model: Path) -> None:
-    """And but for values on the edge between two symbols gives the same file; a path would go on otherwise."""
+    """And but for values on the edge between two symbols gives the same file.
+
+    Of a path through the trellis a single such value would move many symbols, so here is none.
+    """
     run = encode("openvino", photo, scalar_model, "cpu")
     assert (run.returncode, run.stderr) == (0, "")
     weights = load_weights(scalar_model.resolve())
