@@ -39,14 +39,11 @@ def test_the_curve_is_that_of_files_coded_by_hand(clean_set: Path, tmp_path: Pat
 def test_a_name_chooses_strength_and_effort(clean_set: Path) -> None:
     codec = ours("jdc@0^6", device="cpu")
     assert codec.title == "jdc (fast, denoise 0, effort 6)"
+    picture = np.array(Image.open(next(clean_set.glob("*.png"))).convert("RGB"))
     options: dict[str, Any] = {"quality": 4.0, "denoise": 0.0, "device": "cpu"}
-    differ = 0
-    for path in sorted(clean_set.glob("*.png")):
-        picture = np.array(Image.open(path).convert("RGB"))
-        data = codec.encode(picture, 4.0)
-        assert data == jdcodec.encode(picture, effort=6, **options)
-        differ += data != jdcodec.encode(picture, **options)
-    assert differ  # of a small picture a longer search may find the same
+    data = codec.encode(picture, 4.0)
+    assert data == jdcodec.encode(picture, effort=6, **options)
+    assert data != jdcodec.encode(picture, **options)
     described = codec.describe(4.0)
     assert "effort=6" in described and "denoise=0" in described
 
