@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from jdcodec.inference.interface import Floats, Inference, Rounding
+    from jdcodec.codec.rounding import Rounding
+    from jdcodec.inference.interface import Floats, Inference
     from jdcodec.inference.on_openvino import OpenVinoInference
     from jdcodec.inference.on_torch import TorchInference
     from jdcodec.model.config import ModelConfig
@@ -135,22 +136,17 @@ def start(request: pytest.FixtureRequest) -> Starter:
 def both_passes(
     inference: Inference, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
 ) -> NDArray[np.int16]:
-    """Symbols (M, H, W) of all sites, each latent rounded alone: of the anchors, then of those beside them.
-
-    Neither pass may name a symbol of the other's sites, nor one that is not a multiple of a step.
-    """
+    """Symbols (M, H, W) of all sites, each latent rounded alone: the anchors, then those beside them."""
     anchor = np.add.outer(np.arange(y.shape[1]), np.arange(y.shape[2])) % 2 == 0
-    first = inference.code_anchors(y, z, levels, rounding)
-    anchors = first.symbols.astype(np.int16)
-    second = inference.code_others(y, z, anchors, levels, rounding)
-    for found, others in ((first, ~anchor), (second, anchor)):
-        assert found.symbols.shape == found.values.shape == y.shape and found.values.dtype == np.float32
-        assert found.symbols.dtype in (np.int16, np.int32)
-        assert not found.symbols[:, others].any() and not (found.symbols % inference.units).any()
-    symbols = first.symbols.astype(np.int32) + second.symbols
-    narrow = symbols.astype(np.int16)
-    np.testing.assert_array_equal(narrow, symbols)
-    return narrow
+    channels = np.broadcast_to(np.arange(len(y))[:, None, None], y.shape)
+    symbols = np.zeros(y.shape, np.int16)
+    for sites in (anchor, ~anchor):
+        means = inference.anchor_means(z) if sites is anchor else inference.other_means(symbols, z)
+        assert means.shape == y.shape and means.dtype == np.float32
+        values = (y - means) * inference.gain[:, None, None]
+        whole = rounding(values, levels, channels) * (sites & (levels > 0))
+        symbols += (inference.units * whole).astype(np.int16)
+    return symbols
 
 
 @pytest.fixture(scope="session")

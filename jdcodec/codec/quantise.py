@@ -14,9 +14,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.codec.rounding import rate_aware_rounding
 from jdcodec.entropy import EntropyTables, trellis
 from jdcodec.entropy.layout import Layout, Span
-from jdcodec.entropy.tables import LEVELS, TRELLIS_LIMIT
+from jdcodec.entropy.tables import LATENT_LIMIT, LEVELS, TRELLIS_LIMIT
 from jdcodec.threads import in_order
 
 Floats = NDArray[np.float32]
@@ -100,41 +101,66 @@ def _rise(frequencies: NDArray[np.float64], lengths: NDArray[np.float64]) -> flo
     return max(0.0, float((frequencies * steps * (lengths - lengths[0])).sum()) / weight) if weight else 0.0
 
 
+@dataclass(frozen=True)
+class Differences:
+    """What there is to quantise: latents y less their means, (M, h, w), times the gain of each channel, (M,).
+
+    Of the means only those of the phase at work have to be known.
+    """
+
+    y: Floats
+    means: Floats
+    gain: Floats
+
+    def steps(self, place: Place) -> Floats:
+        """Those of one tile, in quantisation steps."""
+        found: Floats = self.y[place] - self.means[place]
+        found *= self.gain[:, None, None]
+        return found
+
+
 def quantise_tiles(
-    values: Floats,
-    y: NDArray[np.int16],
+    differences: Differences,
+    symbols: NDArray[np.int16],
     tiles: Iterable[tuple[Place, Layout]],
     worth: Floats,
     tables: EntropyTables,
     phase: int,
 ) -> None:
-    """Fill in the symbols of a phase's sites in `y` that are not rounded alone; both grids (M, h, w).
+    """Fill in the symbols, (M, h, w), of a phase's sites: 0 for anchors, 1 for others.
 
-    values: differences from the means, in scalar steps. tiles: their places in both. worth: (M,), bits that a
-    squared error of one step is worth. phase: 0 for anchors, 1 for others.
+    tiles: their places in the grid. worth: (M,), bits that a squared error of one step is worth.
     """
     bits = IndexBits.of_tables(tables)
+    rounding = rate_aware_rounding(tables, worth)
+    largest = LATENT_LIMIT // tables.units
 
     def fill(batch: list[tuple[Place, Layout]]) -> None:
-        lanes = [_lanes(values[place], layout, worth, phase) for place, layout in batch]
-        for (place, layout), points in zip(batch, quantise(lanes, bits)):
-            tile = y[place].ravel()  # a copy, as a tile is no contiguous part
-            tile[layout.order[layout.trellis(phase)[0]]] = points
-            y[place] = tile.reshape(y[place].shape)
+        alone, lanes = [], []
+        for place, layout in batch:
+            values = differences.steps(place)
+            sites, levels = _alone(layout, values.shape[1:], phase)
+            steps = rounding(values.ravel()[sites], levels, _channels(sites, values))
+            alone.append((sites, tables.units * steps.clip(-largest, largest).astype(np.int16)))
+            lanes.append(_lanes(values, layout, worth, phase))
+        for (place, layout), (sites, whole), points in zip(batch, alone, quantise(lanes, bits)):
+            tile = symbols[place]
+            flat = tile.ravel()  # a copy, as a tile is no contiguous part
+            flat[sites] = whole
+            flat[layout.order[layout.trellis(phase)[0]]] = points
+            tile[:] = flat.reshape(tile.shape)
 
     for _ in in_order(fill, _batches(tiles, phase)):
         pass
 
 
 def _batches(tiles: Iterable[tuple[Place, Layout]], phase: int) -> Iterator[list[tuple[Place, Layout]]]:
-    """Tiles to be quantised at once: as many as have _BATCH symbols together, at least one."""
+    """Tiles to be quantised at once: as many as have _BATCH dependent symbols together, at least one."""
     batch: list[tuple[Place, Layout]] = []
     symbols = 0
     for tile in tiles:
         part, _ = tile[1].trellis(phase)
         count = part.stop - part.start
-        if not count:
-            continue
         if batch and symbols + count > _BATCH:
             yield batch
             batch, symbols = [], 0
@@ -147,8 +173,24 @@ def _batches(tiles: Iterable[tuple[Place, Layout]], phase: int) -> Iterator[list
 def _lanes(values: Floats, layout: Layout, worth: Floats, phase: int) -> Lanes:
     places, groups = layout.trellis(phase)
     order = layout.order[places]
-    channels = order // np.int32(values.shape[1] * values.shape[2])
-    return Lanes(values.ravel()[order], worth[channels], groups)
+    return Lanes(values.ravel()[order], worth[_channels(order, values)], groups)
+
+
+def _alone(layout: Layout, sites: tuple[int, ...], phase: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """(places, levels) of the latents of a phase that are quantised alone; sites: (h, w) of the tile."""
+    end = int(layout.bounds[layout.trellis_level - 1])
+    order = layout.order[:end]
+    counts = np.diff(layout.bounds[: layout.trellis_level], prepend=0)
+    levels = np.repeat(np.arange(layout.trellis_level, dtype=np.uint8), counts)
+    other = (np.add.outer(*map(np.arange, sites)) & 1).astype(np.bool_).ravel()
+    chosen = np.flatnonzero(other[order % np.int32(other.size)] == phase)
+    return order[chosen], levels[chosen]
+
+
+def _channels(places: NDArray[np.int32], tile: Floats) -> NDArray[np.int32]:
+    """Channels of places in a tile (M, h, w) that has been flattened."""
+    channels: NDArray[np.int32] = places // np.int32(tile.shape[1] * tile.shape[2])
+    return channels
 
 
 @dataclass(frozen=True)
@@ -170,6 +212,8 @@ class Lanes:
 
 def quantise(tiles: Sequence[Lanes], bits: IndexBits) -> list[NDArray[np.int32]]:
     """Points of each in units, (n,); together they take fewer and larger operations."""
+    if not any(len(tile.values) for tile in tiles):
+        return [np.empty(0, np.int32) for _ in tiles]
     ends = np.cumsum([tile.count for tile in tiles])
     places = np.zeros((trellis.LANE_LENGTH, 4, ends[-1]), np.float32)
     costs = np.zeros_like(places)  # a lane that has ended goes on for nothing

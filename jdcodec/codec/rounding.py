@@ -8,7 +8,9 @@ DCT that it starts from. Decoders need not know of any of this.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,42 @@ from jdcodec.model.config import LATENT_STEP, ROUNDING_STRENGTH, quality_to_t, t
 #: qualities would code. See docs/model.md for what it does to the rate.
 _NOISY_STRENGTH, _NOISY = (1.3, 1.8), 1.5
 _NOISY_QUALITY = (4.0, 8.0)
+
+#: A magnitude above n is never rounded to less than n.
+LARGEST_SHIFT = 0.5
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How much further than 1/2 a magnitude must be from 0 and from n to be rounded away.
+
+    by_level: (2, LEVELS) float32, for the step from 0 to 1 and, from magnitude 1.5 on, for further ones, by
+    scale level. by_channel: (M,) float32. Their product, at most LARGEST_SHIFT, is the shift.
+    """
+
+    by_level: NDArray[np.float32]
+    by_channel: NDArray[np.float32]
+
+    def __call__(
+        self,
+        values: NDArray[np.float32],
+        levels: NDArray[np.integer[Any]],
+        channels: NDArray[np.integer[Any]],
+    ) -> NDArray[np.float32]:
+        """Values v (n,) in quantisation steps, rounded to sign(v) · floor(|v| − shift + 1/2).
+
+        levels and channels: of each value.
+        """
+        factor = self.by_channel[channels]
+        magnitude = np.abs(values)
+        first, further = (
+            np.minimum(row[levels] * factor, np.float32(LARGEST_SHIFT)) for row in self.by_level
+        )
+        steps = magnitude - np.where(magnitude >= np.float32(1.5), further, first)
+        steps += np.float32(0.5)
+        np.floor(steps, out=steps)
+        np.maximum(steps, 0, out=steps)
+        return np.copysign(steps, values)
 
 
 def rounding_strength(noise: float, quality: float, denoise: float) -> float:
@@ -46,14 +84,9 @@ def _step_bits(tables: EntropyTables) -> NDArray[np.float32]:
     return bits
 
 
-def rounding_shifts(
-    tables: EntropyTables, worth: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(bits of the first and of further steps by level, (2, LEVELS); factor by channel, (M,)).
-
-    Their product is how far above n − 1/2 a magnitude must lie to become n. `worth`: see `error_worth`.
-    """
-    return _step_bits(tables), (0.5 / worth).astype(np.float32)
+def rate_aware_rounding(tables: EntropyTables, worth: NDArray[np.float32]) -> Rounding:
+    """The rounding by the code lengths of tables; `worth`: see `error_worth`."""
+    return Rounding(_step_bits(tables), (0.5 / worth).astype(np.float32))
 
 
 def error_worth(gain: NDArray[np.float32], quality: float, strength: float) -> NDArray[np.float32]:

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.quantise import quantise_tiles
-from jdcodec.codec.rounding import error_worth, rounding_shifts, rounding_strength
+from jdcodec.codec.quantise import Differences, quantise_tiles
+from jdcodec.codec.rounding import error_worth, rounding_strength
 from jdcodec.codec.windows import Window, cover, relay
 from jdcodec.container import TileRect
 from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.layout import Layout
-from jdcodec.entropy.tables import HYPER_LIMIT, LEVELS, QUALITY_STEPS
+from jdcodec.entropy.tables import HYPER_LIMIT, QUALITY_STEPS
 from jdcodec.inference.halo import HYPER_HALO, MEAN_HALO
-from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType, Rounding
+from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from jdcodec.threads import in_order
 
@@ -72,8 +72,8 @@ def prepare_encoding(pixels: NDArray[Any], inference: Inference, strength: float
     calls: list[Call] = [
         ("latents", *_size(_analysis_windows(coded, inference, WINDOW_PIXELS))),
         ("hyperlatents", *_size(_hyper_windows(sites, WINDOW_PIXELS))),
-        ("code_anchors", *_size(_mean_windows(sites, WINDOW_PIXELS))),
-        ("code_others", *_size(_mean_windows(sites, WINDOW_PIXELS))),
+        ("anchor_means", *_size(_mean_windows(sites, WINDOW_PIXELS))),
+        ("other_means", *_size(_mean_windows(sites, WINDOW_PIXELS))),
     ]
     if strength:
         windows = _denoiser_windows(coded, inference, strength, WINDOW_PIXELS)
@@ -157,29 +157,25 @@ def latents_to_symbols(
         z = inference.rounded_hyperlatents(y[:, *window.outer], HYPER_LIMIT)
         symbols.z[:, *_coarser(window.core)] = z[:, *_coarser(window.inner())]
 
-    levels = tables.scale_indices(symbols.z, quality_step)
-    places = [(rect.index, _place(rect, LATENT_STRIDE)) for rect in tiles]
-    for index, layout in in_order(lambda tile: (tile[0], Layout.of(tables, levels[tile[1]])), places):
-        symbols.layouts[index] = layout
-    parts = [(place, symbols.layouts[index]) for index, place in places]
+    def layout(rect: TileRect) -> tuple[int, Layout]:
+        levels = tables.scale_indices(symbols.z[_place(rect, HYPER_STRIDE)], quality_step)
+        return rect.index, Layout.of(tables, levels)
+
+    tiles = list(tiles)
+    symbols.layouts.update(in_order(layout, tiles))
+    parts = [(_place(rect, LATENT_STRIDE), symbols.layouts[rect.index]) for rect in tiles]
     quality = 1.0 + quality_step / QUALITY_STEPS
     worth = error_worth(inference.gain, quality, rounding_strength(noise, quality, denoise))
-    rounding = Rounding(*rounding_shifts(tables, worth))
-    values = np.empty_like(y) if tables.trellis_level < LEVELS else None
+    differences = Differences(y, np.empty_like(y), inference.gain)
     for phase in (0, 1):
         for window in _mean_windows(sites, window_pixels):
-            outer = (slice(None), *window.outer)
             z = symbols.z[:, *_coarser(window.outer)]
             if phase:
-                found = inference.code_others(y[outer], z, symbols.y[outer], levels[outer], rounding)
+                means = inference.other_means(symbols.y[:, *window.outer], z)
             else:
-                found = inference.code_anchors(y[outer], z, levels[outer], rounding)
-            # Symbols are 0 at the sites that are not coded here.
-            symbols.y[:, *window.core] += found.symbols[:, *window.inner()].astype(np.int16)
-            if values is not None:
-                values[:, *window.core] = found.values[:, *window.inner()]
-        if values is not None:
-            quantise_tiles(values, symbols.y, parts, worth, tables, phase)
+                means = inference.anchor_means(z)
+            differences.means[:, *window.core] = means[:, *window.inner()]
+        quantise_tiles(differences, symbols.y, parts, worth, tables, phase)
     return symbols
 
 

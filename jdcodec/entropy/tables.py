@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +137,7 @@ class EntropyTables:
             self.scale_bias.shape,
         } != {(rows,)}:
             raise ModelError(f"entropy tables: the scale map must have {rows} rows")
-        largest = np.abs(self.scale_weight.astype(np.int64)).sum(axis=1).max(initial=0) * HYPER_LIMIT
+        largest = self._largest_sums.max(initial=0)
         if largest >= _EXACT_FLOAT32:
             raise ModelError(f"entropy tables: a scale sum can reach {largest}, beyond exact float32")
         _check_half_widths("latent", self.latent_half_width, LEVELS, _LARGEST_HALF_WIDTH)
@@ -154,28 +156,47 @@ class EntropyTables:
         """
         channels, height, width = z.shape
         flat = z.reshape(channels, -1).astype(np.float32)
+        multiplier, bias = self._affine_map(quality_step)
+        # Four latents beside each other are one word.
+        words = np.empty((self.latent_channels, height, 4, width), "<u4")
+        count = max(1, _CHUNK // (16 * flat.shape[1]))
+        for start in range(0, self.latent_channels, count):
+            part = slice(start, min(start + count, self.latent_channels))
+            rows = slice(16 * part.start, 16 * part.stop)
+            # float32 is exact here: integers whose partial sums all stay below 2^24 (checked on load). A
+            # channel at a time is too little for BLAS to share among threads, as tiles already are.
+            weight = self.scale_weight[rows].astype(np.float32).reshape(-1, 16, channels)
+            sums = np.matmul(weight, flat).reshape(-1, flat.shape[1]).astype(multiplier.dtype)
+            sums *= multiplier[rows, None]
+            sums += bias[rows, None]
+            sums >>= AFFINE_BITS
+            np.maximum(sums, 0, out=sums)
+            np.minimum(sums, LEVELS - 1, out=sums)
+            four = sums.astype(np.uint32, copy=False).reshape(-1, 4, 4, height, width)
+            word = four[:, :, 0] | four[:, :, 1] << 8 | four[:, :, 2] << 16 | four[:, :, 3] << 24
+            words[part] = word.transpose(0, 2, 1, 3)
+        return words.view(np.uint8).reshape(self.latent_channels, 4 * height, 4 * width)
+
+    def _affine_map(self, quality_step: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """(multiplier, bias) of each row, in units of 2^−AFFINE_BITS levels; int32 where that holds all."""
         anchor, fraction = divmod(quality_step, QUALITY_STEPS)
         following = min(anchor + 1, ANCHORS - 1)
         offset = (
             self.quality_offset[anchor].astype(np.int64) * (QUALITY_STEPS - fraction)
             + self.quality_offset[following].astype(np.int64) * fraction
         )
-        bias = self.scale_bias.astype(np.int64) * QUALITY_STEPS + np.repeat(offset, 16)
-        multiplier = self.scale_multiplier.astype(np.int64) * QUALITY_STEPS
-        levels = np.empty((self.latent_channels, height, 4, width, 4), np.uint8)
-        count = max(1, _CHUNK // (16 * flat.shape[1]))
-        for start in range(0, self.latent_channels, count):
-            part = slice(start, min(start + count, self.latent_channels))
-            rows = slice(16 * part.start, 16 * part.stop)
-            # float32 is exact here: integers whose partial sums all stay below 2^24 (checked on load).
-            sums = (self.scale_weight[rows].astype(np.float32) @ flat).astype(np.int64)
-            sums *= multiplier[rows, None]
-            sums += bias[rows, None]
-            sums >>= AFFINE_BITS + QUALITY_STEPS.bit_length() - 1
-            np.clip(sums, 0, LEVELS - 1, out=sums)
-            spread = sums.astype(np.uint8).reshape(-1, 4, 4, height, width)
-            levels[part] = spread.transpose(0, 3, 1, 4, 2)
-        return levels.reshape(self.latent_channels, 4 * height, 4 * width)
+        # What the division leaves is less than a unit, which the level, rounded down, does not depend on.
+        bias = self.scale_bias + np.repeat(offset // QUALITY_STEPS, 16)
+        multiplier = self.scale_multiplier.astype(np.int64)
+        largest = np.abs(multiplier) * self._largest_sums + np.abs(bias)
+        kind = np.int32 if largest.max(initial=0) < 2**31 else np.int64
+        return multiplier.astype(kind), bias.astype(kind)
+
+    @cached_property
+    def _largest_sums(self) -> NDArray[np.int64]:
+        """How large the accumulator of each row can become, (16 M,)."""
+        largest: NDArray[np.int64] = np.abs(self.scale_weight.astype(np.int64)).sum(axis=1) * HYPER_LIMIT
+        return largest
 
     def latent_table(self, level: int, quantiser: int = 0) -> NDArray[np.int32]:
         """Frequencies −h … h, escape of a level in 1 … 63, and of one of its quantisers if it has two."""

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.entropy.tables import LATENT_LIMIT, LEVELS
-from jdcodec.inference.interface import LARGEST_SHIFT, latent_gain
+from jdcodec.inference.interface import latent_gain
 from jdcodec.inference.quiet import ops, ov
 from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 
@@ -97,24 +96,15 @@ class Graphs:
         h = self._conv(self._block(h, f"{name}.0"), f"{name}.1")
         return ov.Model([self._conv(self._block(h, f"{name}.2"), f"{name}.3")], [y])
 
-    def anchors(self, height: int, width: int) -> Model:
-        """Latents, hyperlatents int8 and scale levels uint8 to values (1, M, H, W) and symbols int32.
-
-        Two more inputs are the factors of `Rounding`, (1, 2, 64) and (1, M, 1, 1).
-        """
-        inputs = self._rounding_inputs(height, width)
+    def anchor_means(self, height: int, width: int) -> Model:
+        """Hyperlatents (1, N, H/4, W/4) int8 to means (1, M, H, W) that hold at the anchors."""
         z = self._hyperlatents(height, width)
-        mean = self._conv(self._features(z), "entropy.anchor_mean")
-        outputs = self._rounded(mean, inputs, 1 - _odd_sites(height, width))
-        return ov.Model(outputs, [inputs[0], z, *inputs[1:]])
+        return ov.Model([self._conv(self._features(z), "entropy.anchor_mean")], [z])
 
-    def others(self, height: int, width: int) -> Model:
-        """As `anchors`, of the other sites; one more input, behind z, are symbols (1, M, H, W) int16."""
-        inputs = self._rounding_inputs(height, width)
+    def other_means(self, height: int, width: int) -> Model:
+        """Symbols (1, M, H, W) int16 and hyperlatents int8 to means that hold at the other sites."""
         z, symbols = self._hyperlatents(height, width), self._symbols(height, width)
-        _, mean = self._means(z, symbols, height, width)
-        outputs = self._rounded(mean, inputs, _odd_sites(height, width))
-        return ov.Model(outputs, [inputs[0], z, symbols, *inputs[1:]])
+        return ov.Model([self._means(z, symbols, height, width)[1]], [symbols, z])
 
     def decoded_latents(self, height: int, width: int) -> Model:
         """Symbols (1, M, H, W) int16 and hyperlatents int8 to decoded latents float32."""
@@ -122,31 +112,6 @@ class Graphs:
         y_anchors, mean = self._means(z, symbols, height, width)
         y_others = ops.multiply(self._shifted(mean, symbols), _constant(_odd_sites(height, width)[None]))
         return ov.Model([ops.add(y_anchors, y_others)], [symbols, z])
-
-    def _rounding_inputs(self, height: int, width: int) -> list[Node]:
-        sites = self._latent_sites(height, width)
-        return [
-            ops.parameter(sites, np.float32),
-            ops.parameter(sites, np.uint8),
-            ops.parameter([1, 2, LEVELS], np.float32),
-            ops.parameter([1, sites[1], 1, 1], np.float32),
-        ]
-
-    def _rounded(self, mean: Node, inputs: list[Node], sites: NDArray[Any]) -> list[Node]:
-        """Values, and symbols at `sites`, (H, W), 0 or 1."""
-        y, levels, by_level, by_channel = inputs
-        gain = _constant(latent_gain(self._network, self._t)[:, None, None])
-        first, further = (_shift(by_level, row, levels, by_channel) for row in (0, 1))
-        coded = ops.minimum(ops.convert(levels, np.float32), _constant(1.0))
-        value = ops.multiply(ops.subtract(y, mean), gain)
-        magnitude = ops.abs(value)
-        shift = ops.select(ops.greater_equal(magnitude, _constant(1.5)), further, first)
-        whole = ops.floor(ops.add(ops.subtract(magnitude, shift), _constant(0.5)))
-        whole = ops.minimum(ops.relu(whole), ops.multiply(coded, _constant(LATENT_LIMIT // self._units)))
-        symbols = ops.multiply(
-            ops.multiply(whole, ops.sign(value)), _constant(self._units * sites.astype(np.float32)[None])
-        )
-        return [value, ops.convert(symbols, np.int32)]
 
     def _means(self, z: Node, symbols: Node, height: int, width: int) -> tuple[Node, Node]:
         """Decoded latents of the anchors, 0 elsewhere, and the means of the others."""
@@ -270,13 +235,6 @@ def _constant(values: Any) -> Node:
     if array.ndim in (0, 3):
         array = array.reshape((1,) * (4 - array.ndim) + array.shape)
     return ops.constant(np.ascontiguousarray(array))
-
-
-def _shift(by_level: Node, row: int, levels: Node, by_channel: Node) -> Node:
-    """The shifts of `Rounding` for scale levels (1, M, H, W)."""
-    line = ops.reshape(ops.gather(by_level, ops.constant(row), ops.constant(1)), ops.constant([-1]), False)
-    chosen = ops.gather(line, ops.convert(levels, np.int32), ops.constant(0))
-    return ops.minimum(ops.multiply(chosen, by_channel), _constant(LARGEST_SHIFT))
 
 
 def _centred(x: Node) -> Node:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.entropy.tables import LATENT_LIMIT
 from jdcodec.inference.halo import analysis_halo, denoiser_halo, synthesis_halo
 from jdcodec.model.config import ModelConfig
 
@@ -27,51 +25,21 @@ Denoised = NDArray[np.float16]
 #: What pixels are delivered as: integers over their full range, or floats from 0 to 1.
 PixelType = type[np.uint8] | type[np.uint16] | type[np.float32]
 
-#: A magnitude above n is never rounded to less than n.
-LARGEST_SHIFT = 0.5
-
 #: A call to come: the method, height and width of what it takes, and arguments that the result depends on.
 Call = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """How much further than 1/2 a magnitude must be from 0 and from n to be rounded away (rate-aware).
-
-    `by_level`: (2, 64) float32, for the step from 0 to 1 and, from magnitude 1.5 on, for further ones, by
-    scale level; `by_channel`: (M,) float32. Their product, at most LARGEST_SHIFT, is the shift.
-    """
-
-    by_level: Floats
-    by_channel: Floats
-
-
-@dataclass(frozen=True)
-class Rounded:
-    """What is to be coded of latents, (M, H, W), where they belong to the sites that were asked for.
-
-    values: v = (y − mean) · gain, in quantisation steps; elsewhere they mean nothing.
-    symbols: v rounded, in units: of sign(v) · floor(|v| − shift + 1/2) steps, see `Rounding`, within
-    ±LATENT_LIMIT, and 0 where the scale level is 0, and at all other sites.
-    """
-
-    values: Floats
-    symbols: NDArray[np.signedinteger[Any]]
 
 
 class Inference(ABC):
     """A network at one quality on one device; its methods may be called from several threads at once.
 
-    `gain`: (M,) float32, what residuals are multiplied by before they are rounded. `units`: how many units of
-    symbols there are to a quantisation step (`EntropyTables.units`). `largest_steps`: no latent is rounded to
-    more.
+    `gain`: (M,) float32, what differences from the means are multiplied by before they are rounded. `units`:
+    how many units of symbols there are to a quantisation step (`EntropyTables.units`).
     """
 
     def __init__(self, config: ModelConfig, gain: Floats, units: int) -> None:
         self.config = config
         self.gain = gain
         self.units = units
-        self.largest_steps = LATENT_LIMIT // units
         self.denoiser_halo = denoiser_halo(config)
         self.analysis_halo = analysis_halo(config)
         self.synthesis_halo = synthesis_halo(config)
@@ -96,26 +64,16 @@ class Inference(ABC):
         """Latents (M, H, W), sides multiples of 4, to hyperlatents (N, H/4, W/4), not rounded."""
 
     @abstractmethod
-    def code_anchors(
-        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
-    ) -> Rounded:
-        """Differences of the latents from the means of the anchors, and symbols of the anchors.
+    def anchor_means(self, z: NDArray[np.int8]) -> Floats:
+        """Hyperlatents (N, H/4, W/4) to means (M, H, W) that hold at the anchors.
 
-        y: (M, H, W); z: hyperlatents (N, H/4, W/4); levels: (M, H, W) scale levels. Anchors are the sites
-        whose row + column is even. They come first: what a decoder makes of their symbols tells of the means
-        of the others.
+        Anchors are the sites whose row + column is even. They come first: what a decoder makes of their
+        symbols tells of the means of the others.
         """
 
     @abstractmethod
-    def code_others(
-        self,
-        y: Floats,
-        z: NDArray[np.int8],
-        anchors: NDArray[np.int16],
-        levels: NDArray[np.uint8],
-        rounding: Rounding,
-    ) -> Rounded:
-        """The same for the other sites; of `anchors` only the symbols of anchors are looked at."""
+    def other_means(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        """The same for the other sites; of the symbols, (M, H, W), only those of anchors are looked at."""
 
     @abstractmethod
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:

@@ -24,12 +24,10 @@ from jdcodec.inference.interface import (
     Floats,
     Inference,
     PixelType,
-    Rounded,
-    Rounding,
     latent_gain,
 )
 from jdcodec.inference.quiet import ov
-from jdcodec.model.config import LATENT_STRIDE, PRECISE_ROWS, ModelConfig
+from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE, PRECISE_ROWS, ModelConfig
 from jdcodec.threads import usable_cores
 
 #: Compiled graphs kept at most, and the pixels that they cover in all: a photo takes about eight. Each holds
@@ -44,8 +42,8 @@ _GRAPHS = {
     "denoise": (("denoiser", False),),
     "latents": (("analysis", False), ("linear_analysis", True)),
     "hyperlatents": (("hyper_analysis", False),),
-    "code_anchors": (("anchors", False),),
-    "code_others": (("others", False),),
+    "anchor_means": (("anchor_means", False),),
+    "other_means": (("other_means", False),),
     "reconstruct_latents": (("decoded_latents", False),),
     "picture": (("synthesis", False), ("linear_synthesis", True)),
 }
@@ -54,7 +52,7 @@ _GRAPHS = {
 _ARGUMENTS = {"synthesis": 2}
 
 #: Graphs that are the same at every quality.
-_OF_ALL_QUALITIES = ("denoiser", "linear_analysis", "linear_synthesis")
+_OF_ALL_QUALITIES = ("denoiser", "linear_analysis", "anchor_means", "linear_synthesis")
 
 
 @lru_cache(maxsize=1)
@@ -172,22 +170,13 @@ class OpenVinoInference(Inference):
         z: Floats = self._graph("hyper_analysis", *y.shape[1:])(y)[0]
         return z
 
-    def code_anchors(
-        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
-    ) -> Rounded:
-        run = self._graph("anchors", *y.shape[1:])
-        return Rounded(*run(y, z, levels, rounding.by_level, rounding.by_channel[:, None, None]))
+    def anchor_means(self, z: NDArray[np.int8]) -> Floats:
+        means: Floats = self._graph("anchor_means", *_sites(z))(z)[0]
+        return means
 
-    def code_others(
-        self,
-        y: Floats,
-        z: NDArray[np.int8],
-        anchors: NDArray[np.int16],
-        levels: NDArray[np.uint8],
-        rounding: Rounding,
-    ) -> Rounded:
-        run = self._graph("others", *y.shape[1:])
-        return Rounded(*run(y, z, anchors, levels, rounding.by_level, rounding.by_channel[:, None, None]))
+    def other_means(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        means: Floats = self._graph("other_means", *_sites(z))(symbols, z)[0]
+        return means
 
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
         y_hat: Floats = self._graph("decoded_latents", *symbols.shape[1:])(symbols, z)[0]
@@ -206,3 +195,9 @@ class OpenVinoInference(Inference):
         return self._network.compiled(
             key, lambda: getattr(self._graphs, kind)(*arguments), pixels=pixels, precise=precise
         )
+
+
+def _sites(z: NDArray[np.int8]) -> tuple[int, int]:
+    """(height, width) of the latents of hyperlatents (N, h, w)."""
+    sites = HYPER_STRIDE // LATENT_STRIDE
+    return sites * z.shape[1], sites * z.shape[2]

@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jdcodec.inference.interface import (
-    LARGEST_SHIFT,
     Denoised,
     Floats,
     Inference,
     PixelType,
-    Rounded,
-    Rounding,
     to_levels,
 )
 from jdcodec.model.entropy_model import checkerboard
@@ -70,25 +67,14 @@ class TorchInference(Inference):
             return _array(self.network.entropy.hyperlatents(self._tensor(y), self.t))
 
     @torch.inference_mode()
-    def code_anchors(
-        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
-    ) -> Rounded:
+    def anchor_means(self, z: NDArray[np.int8]) -> Floats:
+        entropy = self.network.entropy
         with self.precision():
-            features = self.network.entropy.features(self._tensor(z))
-            mean = self.network.entropy.mean_of_anchors(features).float()
-        return self._rounded(y, mean, levels, rounding, self._anchors(mean))
+            return _array(entropy.mean_of_anchors(entropy.features(self._tensor(z))))
 
     @torch.inference_mode()
-    def code_others(
-        self,
-        y: Floats,
-        z: NDArray[np.int8],
-        anchors: NDArray[np.int16],
-        levels: NDArray[np.uint8],
-        rounding: Rounding,
-    ) -> Rounded:
-        mean = self._means(z, self._tensor(anchors))[1]
-        return self._rounded(y, mean, levels, rounding, ~self._anchors(mean))
+    def other_means(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        return _array(self._means(z, self._tensor(symbols))[1])
 
     @torch.inference_mode()
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
@@ -108,22 +94,6 @@ class TorchInference(Inference):
 
     def _anchors(self, mean: Tensor) -> Tensor:
         return checkerboard(mean.shape[2], mean.shape[3], self.device)
-
-    def _rounded(
-        self, y: Floats, mean: Tensor, levels: NDArray[np.uint8], rounding: Rounding, sites: Tensor
-    ) -> Rounded:
-        index = self._tensor(levels).int()
-        factor = torch.from_numpy(rounding.by_channel).to(self.device)[:, None, None]
-        first, further = (
-            (row[index] * factor).clamp_(max=LARGEST_SHIFT)
-            for row in torch.from_numpy(rounding.by_level).to(self.device)
-        )
-        values = (self._tensor(y) - mean) * self._gain
-        magnitude = values.abs()
-        magnitude += 0.5 - torch.where(magnitude >= 1.5, further, first)
-        whole = magnitude.floor_().clamp_(0, self.largest_steps).mul_((index > 0) & sites).mul_(self.units)
-        symbols: NDArray[np.int16] = torch.copysign(whole, values)[0].to(torch.int16).cpu().numpy()
-        return Rounded(_array(values), symbols)
 
     @torch.inference_mode()
     def picture(self, y_hat: Floats, dtype: PixelType, *, gray: bool = False) -> NDArray[Any]:

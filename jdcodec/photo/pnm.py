@@ -53,7 +53,7 @@ def read_pnm(data: bytes, options: ReadOptions) -> Pixels:
     top = 255 if maximum <= 255 else 65_535
     if maximum != top:
         samples = (samples.astype(np.uint32) * top + maximum // 2) // maximum
-    return samples.astype(np.uint8 if top == 255 else np.uint16).reshape(shape)
+    return samples.astype(np.uint8 if top == 255 else np.uint16, copy=False).reshape(shape)
 
 
 def write_pnm(pixels: Pixels) -> bytes:

@@ -28,7 +28,7 @@ from jdcodec.codec.symbols import (
 from jdcodec.codec.weights import load_weights
 from jdcodec.codec.windows import Window, cover, relay
 from jdcodec.container import TileRect
-from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType, Rounded, Rounding
+from jdcodec.inference.interface import Denoised, Floats, Inference, PixelType
 from jdcodec.model.config import FAST
 
 Sides = tuple[int, int]
@@ -143,20 +143,11 @@ class Arithmetic(Inference):
     def hyperlatents(self, y: Floats) -> Floats:
         return np.ascontiguousarray(y[: self.config.hyper_channels, ::4, ::4])
 
-    def code_anchors(
-        self, y: Floats, z: NDArray[np.int8], levels: NDArray[np.uint8], rounding: Rounding
-    ) -> Rounded:
-        return Rounded(y, y.astype(np.int16))
+    def anchor_means(self, z: NDArray[np.int8]) -> Floats:
+        return np.broadcast_to(np.float32(0), (self.config.latent_channels, 4 * z.shape[1], 4 * z.shape[2]))
 
-    def code_others(
-        self,
-        y: Floats,
-        z: NDArray[np.int8],
-        anchors: NDArray[np.int16],
-        levels: NDArray[np.uint8],
-        rounding: Rounding,
-    ) -> Rounded:
-        return Rounded(y, np.zeros_like(anchors))
+    def other_means(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
+        return np.broadcast_to(np.float32(0), symbols.shape)
 
     def reconstruct_latents(self, symbols: NDArray[np.int16], z: NDArray[np.int8]) -> Floats:
         return symbols.astype(np.float32)

@@ -63,7 +63,7 @@ def test_just_what_is_needed_is_prepared(
     assert there_and_back() == prepared
 
 
-@pytest.mark.parametrize("graph", ["anchors", "others"])
+@pytest.mark.parametrize("graph", ["anchor_means", "other_means"])
 def test_what_cannot_be_compiled_is_said_once_it_is_needed(
     graph: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

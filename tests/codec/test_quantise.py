@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from jdcodec.codec.quantise import Floats, IndexBits, Lanes, quantise
+from jdcodec.codec.quantise import Differences, Floats, IndexBits, Lanes, Place, quantise, quantise_tiles
+from jdcodec.codec.rounding import rate_aware_rounding
+from jdcodec.codec.weights import load_weights
 from jdcodec.entropy import trellis
-from jdcodec.entropy.layout import Span
+from jdcodec.entropy.layout import Layout, Span
+from jdcodec.entropy.tables import LATENT_LIMIT
 
 LEVEL = 30
 
@@ -118,3 +123,60 @@ def test_worthless_errors_cost_no_bits() -> None:
     values = np.full(2000, 0.9, np.float32)
     found = quantise([Lanes(values, np.full(2000, 1e-3, np.float32), whole(2000))], laplacian_bits(0.5))[0]
     assert not found.any()
+
+
+class Grid:
+    """Two tiles beside each other, with latents of which some lie far out, and all kinds of levels."""
+
+    places: tuple[Place, ...] = (np.s_[:, :12, :8], np.s_[:, :12, 8:20])
+
+    def __init__(self, model: Path) -> None:
+        self.tables = load_weights(model.resolve()).tables
+        rng = np.random.default_rng(3)
+        shape = (self.tables.latent_channels, 12, 20)
+        self.levels = rng.choice(np.array([0, 3, 9, 13, 14, 30], np.uint8), shape)
+        y = rng.laplace(0, 1, shape) * np.where(rng.random(shape) < 0.01, 1e6, 1)
+        gain = rng.uniform(0.5, 2, shape[0]).astype(np.float32)
+        self.differences = Differences(
+            y.astype(np.float32), rng.normal(0, 0.3, shape).astype(np.float32), gain
+        )
+        self.worth = rng.uniform(4, 12, shape[0]).astype(np.float32)
+        self.other = np.broadcast_to(np.add.outer(np.arange(12), np.arange(20)) % 2 == 1, shape)
+        layouts = (Layout.of(self.tables, self.levels[place]) for place in self.places)
+        self.tiles = list(zip(self.places, layouts))
+
+    def quantise(self, symbols: NDArray[np.int16], phase: int) -> None:
+        quantise_tiles(self.differences, symbols, self.tiles, self.worth, self.tables, phase)
+
+
+@pytest.fixture(params=["tiny_model", "scalar_model"])
+def grid(request: pytest.FixtureRequest) -> Grid:
+    """With dependent quantisation from some level on, and without."""
+    return Grid(request.getfixturevalue(request.param))
+
+
+def test_a_phase_fills_in_its_own_sites(grid: Grid) -> None:
+    symbols = np.zeros(grid.levels.shape, np.int16)
+    grid.quantise(symbols, 0)
+    assert not symbols[grid.other].any() and len(np.unique(symbols)) > 9
+    anchors = symbols.copy()
+    grid.quantise(symbols, 1)
+    np.testing.assert_array_equal(symbols[~grid.other], anchors[~grid.other])
+    assert len(np.unique(symbols[grid.other])) > 9
+    assert not symbols[grid.levels == 0].any()
+
+
+def test_low_levels_are_rounded_alone_and_within_the_limit(grid: Grid) -> None:
+    symbols = np.zeros(grid.levels.shape, np.int16)
+    for phase in (0, 1):
+        grid.quantise(symbols, phase)
+    tables, (y, means, gain) = grid.tables, vars(grid.differences).values()
+    values = (y - means) * gain[:, None, None]
+    channels = np.broadcast_to(np.arange(len(y))[:, None, None], y.shape)
+    whole = rate_aware_rounding(tables, grid.worth)(values, grid.levels, channels)
+    limit = LATENT_LIMIT // tables.units
+    alone = (grid.levels > 0) & (grid.levels < tables.trellis_level)
+    np.testing.assert_array_equal(symbols[alone], tables.units * whole.clip(-limit, limit)[alone])
+    assert (np.abs(symbols[alone]) == tables.units * limit).any()
+    dependent = symbols[grid.levels >= tables.trellis_level]
+    assert bool((dependent % tables.units).any()) == (len(dependent) > 0)

@@ -15,7 +15,13 @@ from conftest import PictureMaker
 from jdcodec.codec import symbols
 from jdcodec.codec.encoder import EncodeSettings, code_photo
 from jdcodec.codec.noise import NoisePower
-from jdcodec.codec.rounding import error_worth, rounding_shifts, rounding_strength
+from jdcodec.codec.rounding import (
+    LARGEST_SHIFT,
+    Rounding,
+    error_worth,
+    rate_aware_rounding,
+    rounding_strength,
+)
 from jdcodec.codec.target import SizeGoal
 from jdcodec.codec.weights import find_model, load_weights, shipped_models
 from jdcodec.inference.interface import latent_gain
@@ -50,9 +56,47 @@ def test_shifts_grow_with_the_strength() -> None:
     gain = latent_gain(weights.network, quality_to_t(6))
     worth = [error_worth(gain, 6, strength) for strength in (0.8, 1.6)]
     np.testing.assert_allclose(worth[0], 2 * worth[1], rtol=1e-6)
-    weak, strong = (rounding_shifts(weights.tables, each) for each in worth)
-    np.testing.assert_array_equal(weak[0], strong[0])
-    np.testing.assert_allclose(2 * weak[1], strong[1], rtol=1e-6)
+    weak, strong = (rate_aware_rounding(weights.tables, each) for each in worth)
+    np.testing.assert_array_equal(weak.by_level, strong.by_level)
+    np.testing.assert_allclose(2 * weak.by_channel, strong.by_channel, rtol=1e-6)
+
+
+class Values:
+    """Values in quantisation steps, with their levels and channels, and a rounding: all random."""
+
+    def __init__(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self.steps = rng.normal(0, 3, 4000).astype(np.float32)
+        self.levels = rng.integers(1, 64, 4000).astype(np.uint8)
+        self.channels = rng.integers(0, 20, 4000)
+        by_level = rng.uniform(0, 0.6, (2, 64)).astype(np.float32)
+        self.rounding = Rounding(by_level, rng.uniform(0, 1.5, 20).astype(np.float32))
+
+
+def test_without_shifts_it_is_plain_rounding() -> None:
+    given = Values(0)
+    plain = Rounding(0 * given.rounding.by_level, given.rounding.by_channel)
+    found = plain(given.steps, given.levels, given.channels)
+    np.testing.assert_array_equal(found, np.rint(given.steps))
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_magnitude_is_reached_from_half_and_the_shift_on(seed: int) -> None:
+    """n − 1 + f becomes n where f is at least 1/2 and the shift, which is 1/2 at most."""
+    given = Values(seed)
+    found = given.rounding(given.steps, given.levels, given.channels)
+    magnitude = np.abs(given.steps).astype(np.float64)
+    first, further = given.rounding.by_level[:, given.levels].astype(np.float64)
+    shift = np.where(magnitude >= 1.5, further, first) * given.rounding.by_channel[given.channels]
+    wanted = magnitude - np.minimum(shift, LARGEST_SHIFT) + 0.5
+    # Those within float32's rounding of an edge may fall either way.
+    clear = (np.abs(wanted - np.rint(wanted)) > 1e-5) & (np.abs(magnitude - 1.5) > 1e-5)
+    np.testing.assert_array_equal(found[clear], np.copysign(np.floor(wanted), given.steps)[clear])
+    assert clear.mean() > 0.99
+    plain = np.rint(given.steps)
+    assert (np.abs(found) <= np.abs(plain)).all() and (np.abs(found) < np.abs(plain)).mean() > 0.05
+    assert (np.abs(found - given.steps) <= 1 + 1e-6).all()
 
 
 def test_only_what_is_rounded_alone_is_shifted(tiny_model: Path, scalar_model: Path) -> None:
@@ -60,8 +104,8 @@ def test_only_what_is_rounded_alone_is_shifted(tiny_model: Path, scalar_model: P
     worth = np.ones(48, np.float32)
     for model in (tiny_model, scalar_model):
         tables = load_weights(model.resolve()).tables
-        by_level, _ = rounding_shifts(tables, worth)
-        shifted = np.flatnonzero(by_level.any(axis=0))
+        rounding = rate_aware_rounding(tables, worth)
+        shifted = np.flatnonzero(rounding.by_level.any(axis=0))
         assert len(shifted) and shifted.max() < tables.trellis_level
         assert set(range(2, min(20, tables.trellis_level))) <= set(shifted.tolist())
 

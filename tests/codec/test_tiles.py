@@ -121,7 +121,7 @@ def test_decoded_symbols_are_those_that_were_encoded(
 
 
 #: Methods of a network that run once for each window, when encoding and when decoding.
-ENCODING = ("denoise", "latents", "hyperlatents", "code_anchors", "code_others")
+ENCODING = ("denoise", "latents", "hyperlatents", "anchor_means", "other_means")
 DECODING = ("reconstruct_latents", "picture")
 
 

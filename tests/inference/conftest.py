@@ -10,7 +10,6 @@ import torch
 from conftest import NetworkMaker
 from numpy.typing import NDArray
 
-from jdcodec.inference.interface import Rounding
 from jdcodec.model.config import CONFIGS, ModelConfig
 from jdcodec.model.network import JointCodec
 
@@ -59,12 +58,7 @@ class Inputs:
         self.denoised: NDArray[np.float16] = rng.uniform(0, 1, (3, height, width)).astype(np.float16)
         self.y = self._normal(rng, (config.latent_channels, *sites))
         self.z = rng.integers(-9, 10, (config.hyper_channels, height // 64, width // 64)).astype(np.int8)
-        self.levels: NDArray[np.uint8] = rng.choice([0, 7, 30], self.y.shape).astype(np.uint8)
         self.symbols: NDArray[np.int16] = rng.integers(-3, 4, self.y.shape).astype(np.int16)
-        self.rounding = Rounding(
-            rng.uniform(0, 0.6, (2, 64)).astype(np.float32),
-            rng.uniform(0, 1, config.latent_channels).astype(np.float32),
-        )
 
     @staticmethod
     def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 
 from jdcodec.inference import on_openvino
-from jdcodec.inference.interface import Rounded
 from jdcodec.inference.on_openvino import Network, OpenVinoInference
 
 from .conftest import Inputs, odd_network
@@ -38,15 +37,11 @@ def everything(network: Network, size: tuple[int, int], seed: int, t: float = 0.
     return [
         *some(network, size, seed, t),
         inference.latents(given.denoised),
-        *both_of(inference.code_anchors(given.y, given.z, given.levels, given.rounding)),
-        *both_of(inference.code_others(given.y, given.z, given.symbols, given.levels, given.rounding)),
+        inference.anchor_means(given.z),
+        inference.other_means(given.symbols, given.z),
         inference.reconstruct_latents(given.symbols, given.z),
         inference.picture(given.y, np.uint8),
     ]
-
-
-def both_of(found: Rounded) -> tuple[NDArray[Any], NDArray[Any]]:
-    return found.values, found.symbols
 
 
 def some(network: Network, size: tuple[int, int], seed: int, t: float = 0.5) -> list[NDArray[Any]]:
@@ -95,10 +90,10 @@ def test_inputs_are_left_as_they_are(fresh: Network) -> None:
     everything(fresh, (64, 64), seed=1)
     inference = OpenVinoInference(fresh, 0.5)
     inference.latents(given.denoised)
-    inference.code_anchors(given.y, given.z, given.levels, given.rounding)
-    inference.code_others(given.y, given.z, given.symbols, given.levels, given.rounding)
+    inference.anchor_means(given.z)
+    inference.other_means(given.symbols, given.z)
     inference.picture(given.y, np.uint8)
-    for name in ("denoised", "y", "z", "levels", "symbols"):
+    for name in ("denoised", "y", "z", "symbols"):
         np.testing.assert_array_equal(getattr(given, name), getattr(untouched, name))
 
 
@@ -138,12 +133,12 @@ def test_graphs_are_compiled_once(fresh: Network) -> None:
     kinds = compiling(fresh, lambda: everything(fresh, (64, 64), seed=0))
     assert kinds == {
         *("denoiser", "analysis", "linear_analysis", "hyper_analysis"),
-        *("anchors", "others", "decoded_latents", "synthesis", "linear_synthesis"),
+        *("anchor_means", "other_means", "decoded_latents", "synthesis", "linear_synthesis"),
     }
     assert compiling(fresh, lambda: everything(fresh, (64, 64), seed=1)) == set()
     of_another_quality = compiling(fresh, lambda: everything(fresh, (64, 64), seed=1, t=0.6))
     assert of_another_quality == {
-        *("analysis", "hyper_analysis", "anchors", "others", "decoded_latents", "synthesis")
+        *("analysis", "hyper_analysis", "other_means", "decoded_latents", "synthesis")
     }
 
 

@@ -10,7 +10,8 @@ import torch
 from conftest import PictureMaker, Starter, both_passes
 from numpy.typing import NDArray
 
-from jdcodec.inference.interface import Inference, Rounding
+from jdcodec.codec.rounding import Rounding
+from jdcodec.inference.interface import Inference
 from jdcodec.model.config import FAST, LATENT_STEP
 from jdcodec.model.network import JointCodec
 from jdcodec.model.transforms import opponent_dct_basis

@@ -8,9 +8,8 @@ import torch
 from conftest import NetworkMaker
 from torch import Tensor
 
-from jdcodec.codec.rounding import error_worth, rounding_shifts
+from jdcodec.codec.rounding import LARGEST_SHIFT, error_worth, rate_aware_rounding
 from jdcodec.entropy.tables import LEVELS
-from jdcodec.inference.interface import LARGEST_SHIFT
 from jdcodec.model.config import ROUNDING_STRENGTH, quality_to_t
 from jdcodec.model.entropy_model import logistic_shifts, rate_aware_round
 from jdcodec.model.quality import squared_error_worth
@@ -63,15 +62,13 @@ def test_thresholds_are_those_of_the_encoder(
     tables = export._start_tables(network)
     t = torch.tensor([quality_to_t(quality)])
     gain = network.gain(t).exp().detach()
-    by_level, by_channel = rounding_shifts(
-        tables, error_worth(gain.flatten().numpy(), quality, ROUNDING_STRENGTH)
-    )
-    assert not by_level[:, trellis_level:].any()
+    rounding = rate_aware_rounding(tables, error_worth(gain.flatten().numpy(), quality, ROUNDING_STRENGTH))
+    assert not rounding.by_level[:, trellis_level:].any()
     worth = squared_error_worth(gain, t)
     value = torch.linspace(0, 3, 3001)[None, None, :, None].expand(1, gain.shape[1], -1, 1)
     for level in levels:
         symbols = rounded(value, float(level), worth)[0, :, :, 0].numpy()
-        shifts = np.minimum(by_level[:, level, None] * by_channel, LARGEST_SHIFT)
+        shifts = np.minimum(rounding.by_level[:, level, None] * rounding.by_channel, LARGEST_SHIFT)
         for n, shift in enumerate(shifts, 1):
             reached = value[0, 0, :, 0].numpy()[np.argmax(symbols >= n, axis=1)]
             assert np.abs(reached - (n - 0.5 + shift)).max() < 0.01, (level, n)
