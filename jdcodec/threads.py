@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -43,5 +43,30 @@ def in_order(run: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[R
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def background() -> Iterator[Callable[..., Future[Any]]]:
+    """A function that has others run in a thread of its own, one after the other: `run(function, *args)`.
+
+    At the end of the block, if not before, all are waited for and the first exception among them is raised;
+    where the block itself raises one, those not yet begun are dropped. Worth it beside networks, which need
+    no interpreter.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="jdc-background")
+    waiting: deque[Future[Any]] = deque()
+
+    def run(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        while waiting and waiting[0].done():
+            waiting.popleft().result()
+        waiting.append(pool.submit(function, *arguments))
+        return waiting[-1]
+
+    try:
+        yield run
+        while waiting:
+            waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

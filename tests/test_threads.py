@@ -11,7 +11,7 @@ import time
 import pytest
 
 from jdcodec import threads
-from jdcodec.threads import in_order, usable_cores
+from jdcodec.threads import background, in_order, usable_cores
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -56,6 +56,52 @@ def test_an_error_comes_in_its_place_and_ends_the_rest(cores: int) -> None:
     with pytest.raises(ValueError, match="the third"):
         next(results)
     assert len(done) < 50
+    assert_no_thread_is_left()
+
+
+def test_the_background_takes_one_after_the_other() -> None:
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        time.sleep(0.002 * (number % 3 == 0))
+        done.append(number)
+        return -number
+
+    with background() as run:
+        futures = [run(work, number) for number in range(20)]
+        assert futures[7].result() == -7
+    assert done == list(range(20)) and all(future.done() for future in futures)
+    assert_no_thread_is_left()
+
+
+def test_an_error_in_the_background_is_raised() -> None:
+    """At the end, if nobody asked before; what came after it is dropped or done, and no thread stays."""
+    with pytest.raises(ZeroDivisionError), background() as run:
+        run(divmod, 1, 0)
+        time.sleep(0.05)
+        run(divmod, 1, 1)  # finds that the first has failed
+        pytest.fail("went on after an error")
+    with pytest.raises(ZeroDivisionError), background() as run:
+        run(divmod, 1, 0)
+    assert_no_thread_is_left()
+
+
+def test_what_has_not_begun_in_the_background_is_dropped_after_an_error() -> None:
+    begun: list[int] = []
+
+    def work(number: int) -> None:
+        time.sleep(0.02)
+        begun.append(number)
+
+    with pytest.raises(ValueError, match="of the block"), background() as run:
+        for number in range(50):
+            run(work, number)
+        raise ValueError("of the block")
+    assert len(begun) < 10
+    assert_no_thread_is_left()
+
+
+def assert_no_thread_is_left() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("jdc")]
 
 

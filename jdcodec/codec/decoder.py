@@ -17,7 +17,7 @@ from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.entropy import decode_tile
 from jdcodec.errors import DamagedError, FormatError, JdcError
 from jdcodec.model.config import HYPER_STRIDE
-from jdcodec.threads import in_order
+from jdcodec.threads import background, in_order
 
 if TYPE_CHECKING:
     from jdcodec.codec.symbols import Symbols
@@ -66,14 +66,31 @@ def decode_file(file: JdcFile, settings: DecodeSettings) -> NDArray[Any]:
     weights = find_model_by_id(file.header.model_id, settings.models)
     grain = wanted_grain(file.metadata, settings)
     from jdcodec.codec.runtime import start_inference
-    from jdcodec.codec.symbols import prepare_decoding, symbols_to_picture
+    from jdcodec.codec.symbols import Symbols, prepare_decoding, symbols_to_picture, wait_for
 
     header, dtype = file.header, settings.pixel_type
     inference = start_inference(weights, header.quality, device=settings.device, precision=settings.precision)
     prepare_decoding((header.coded_height, header.coded_width), inference, dtype, gray=header.gray)
-    symbols = decode_symbols(file, weights)
     size = header.height, header.width
-    pixels = symbols_to_picture(symbols, inference, size, dtype, gray=header.gray)
+    symbols = Symbols.empty(weights.tables, header.coded_height, header.coded_width)
+    # Windows proceed along the longer side of a picture. A single thread decodes, as it spends most of its
+    # time in the interpreter, where a second one would only wait for it.
+    wide = header.coded_width > header.coded_height
+    tiles = zip(header.tiles(), file.tiles)
+    ordered = sorted(tiles, key=lambda tile: (tile[0].x, tile[0].y) if wide else (tile[0].y, tile[0].x))
+    with background() as run:
+        arrivals = [
+            (rect, run(_decode_into, symbols, tile, rect, weights, header.quality_code))
+            for rect, tile in ordered
+        ]
+        pixels = symbols_to_picture(
+            symbols,
+            inference,
+            size,
+            dtype,
+            gray=header.gray,
+            before=lambda window: wait_for(arrivals, window),
+        )
     return add_grain(pixels, grain, settings.grain, gray=header.gray) if grain else pixels
 
 
@@ -96,12 +113,16 @@ def decode_symbols(file: JdcFile, weights: Weights) -> Symbols:
 
     def decode(task: tuple[TileRect, Tile]) -> None:
         rect, tile = task
-        place = symbols.tile(rect)
-        place.z[:], place.y[:] = decode_tile_symbols(tile, rect, weights, header.quality_code)
+        _decode_into(symbols, tile, rect, weights, header.quality_code)
 
     for _ in in_order(decode, zip(header.tiles(), file.tiles)):
         pass
     return symbols
+
+
+def _decode_into(symbols: Symbols, tile: Tile, rect: TileRect, weights: Weights, quality_step: int) -> None:
+    place = symbols.tile(rect)
+    place.z[:], place.y[:] = decode_tile_symbols(tile, rect, weights, quality_step)
 
 
 def decode_tile_symbols(

@@ -101,26 +101,14 @@ def _rise(frequencies: NDArray[np.float64], lengths: NDArray[np.float64]) -> flo
     return max(0.0, float((frequencies * steps * (lengths - lengths[0])).sum()) / weight) if weight else 0.0
 
 
-@dataclass(frozen=True)
-class Differences:
-    """What there is to quantise: latents y less their means, (M, h, w), times the gain of each channel, (M,).
-
-    Of the means only those of the phase at work have to be known.
-    """
-
-    y: Floats
-    means: Floats
-    gain: Floats
-
-    def steps(self, place: Place) -> Floats:
-        """Those of one tile, in quantisation steps."""
-        found: Floats = self.y[place] - self.means[place]
-        found *= self.gain[:, None, None]
-        return found
+def half_place(place: Place) -> Place:
+    """Where a tile lies in a grid that holds the sites of one phase alone, half of each row."""
+    channels, rows, columns = place
+    return channels, rows, slice(columns.start // 2, columns.stop // 2)
 
 
 def quantise_tiles(
-    differences: Differences,
+    values: Floats,
     symbols: NDArray[np.int16],
     tiles: Iterable[tuple[Place, Layout]],
     worth: Floats,
@@ -129,7 +117,8 @@ def quantise_tiles(
 ) -> None:
     """Fill in the symbols, (M, h, w), of a phase's sites: 0 for anchors, 1 for others.
 
-    tiles: their places in the grid. worth: (M,), bits that a squared error of one step is worth.
+    values: differences from the means, in scalar steps, of these sites alone, (M, h, w/2). tiles: their
+    places in the grid. worth: (M,), bits that a squared error of one step is worth.
     """
     bits = IndexBits.of_tables(tables)
     rounding = rate_aware_rounding(tables, worth)
@@ -138,11 +127,11 @@ def quantise_tiles(
     def fill(batch: list[tuple[Place, Layout]]) -> None:
         alone, lanes = [], []
         for place, layout in batch:
-            values = differences.steps(place)
-            sites, levels = _alone(layout, values.shape[1:], phase)
-            steps = rounding(values.ravel()[sites], levels, _channels(sites, values))
+            given = _TileValues(values[half_place(place)], phase)
+            sites, levels = _alone(layout, given)
+            steps = rounding(given.at(sites), levels, given.channels(sites))
             alone.append((sites, tables.units * steps.clip(-largest, largest).astype(np.int16)))
-            lanes.append(_lanes(values, layout, worth, phase))
+            lanes.append(_lanes(given, layout, worth))
         for (place, layout), (sites, whole), points in zip(batch, alone, quantise(lanes, bits)):
             tile = symbols[place]
             flat = tile.ravel()  # a copy, as a tile is no contiguous part
@@ -170,27 +159,43 @@ def _batches(tiles: Iterable[tuple[Place, Layout]], phase: int) -> Iterator[list
         yield batch
 
 
-def _lanes(values: Floats, layout: Layout, worth: Floats, phase: int) -> Lanes:
-    places, groups = layout.trellis(phase)
+class _TileValues:
+    """What there is to quantise of a tile in one phase, (M, h, w/2), by places in the flattened tile."""
+
+    def __init__(self, values: Floats, phase: int) -> None:
+        _, self._rows, half = values.shape
+        self._width = 2 * half
+        self._flat = values.ravel()
+        self.phase = phase
+
+    def at(self, places: NDArray[np.int32]) -> Floats:
+        found: Floats = self._flat[places >> 1]
+        return found
+
+    def channels(self, places: NDArray[np.int32]) -> NDArray[np.int32]:
+        found: NDArray[np.int32] = places // np.int32(self._rows * self._width)
+        return found
+
+    def of_phase(self, places: NDArray[np.int32]) -> NDArray[np.intp]:
+        """Which of the places belong to the phase."""
+        rows, columns = np.ogrid[: self._rows, : self._width]
+        here = ((rows + columns) % 2 == self.phase).ravel()
+        return np.flatnonzero(here[places % np.int32(here.size)])
+
+
+def _lanes(tile: _TileValues, layout: Layout, worth: Floats) -> Lanes:
+    places, groups = layout.trellis(tile.phase)
     order = layout.order[places]
-    return Lanes(values.ravel()[order], worth[_channels(order, values)], groups)
+    return Lanes(tile.at(order), worth[tile.channels(order)], groups)
 
 
-def _alone(layout: Layout, sites: tuple[int, ...], phase: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """(places, levels) of the latents of a phase that are quantised alone; sites: (h, w) of the tile."""
-    end = int(layout.bounds[layout.trellis_level - 1])
-    order = layout.order[:end]
+def _alone(layout: Layout, tile: _TileValues) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """(places, levels) of the latents of a phase that are quantised alone."""
+    order = layout.order[: layout.bounds[layout.trellis_level - 1]]
     counts = np.diff(layout.bounds[: layout.trellis_level], prepend=0)
     levels = np.repeat(np.arange(layout.trellis_level, dtype=np.uint8), counts)
-    other = (np.add.outer(*map(np.arange, sites)) & 1).astype(np.bool_).ravel()
-    chosen = np.flatnonzero(other[order % np.int32(other.size)] == phase)
+    chosen = tile.of_phase(order)
     return order[chosen], levels[chosen]
-
-
-def _channels(places: NDArray[np.int32], tile: Floats) -> NDArray[np.int32]:
-    """Channels of places in a tile (M, h, w) that has been flattened."""
-    channels: NDArray[np.int32] = places // np.int32(tile.shape[1] * tile.shape[2])
-    return channels
 
 
 @dataclass(frozen=True)

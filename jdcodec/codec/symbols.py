@@ -7,13 +7,14 @@ latents exist just where the windows at work reach.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.quantise import Differences, quantise_tiles
+from jdcodec.codec.quantise import half_place, quantise_tiles
 from jdcodec.codec.rounding import error_worth, rounding_strength
 from jdcodec.codec.windows import Window, cover, relay
 from jdcodec.container import TileRect
@@ -158,7 +159,7 @@ def latents_to_symbols(
         symbols.z[:, *_coarser(window.core)] = z[:, *_coarser(window.inner())]
 
     def layout(rect: TileRect) -> tuple[int, Layout]:
-        levels = tables.scale_indices(symbols.z[_place(rect, HYPER_STRIDE)], quality_step)
+        levels = tables.scale_indices(symbols.tile(rect).z, quality_step)
         return rect.index, Layout.of(tables, levels)
 
     tiles = list(tiles)
@@ -166,7 +167,8 @@ def latents_to_symbols(
     parts = [(_place(rect, LATENT_STRIDE), symbols.layouts[rect.index]) for rect in tiles]
     quality = 1.0 + quality_step / QUALITY_STEPS
     worth = error_worth(inference.gain, quality, rounding_strength(noise, quality, denoise))
-    differences = Differences(y, np.empty_like(y), inference.gain)
+    gain = inference.gain[:, None, None]
+    values = np.empty((len(y), sites[0], sites[1] // 2), np.float32)
     for phase in (0, 1):
         for window in _mean_windows(sites, window_pixels):
             z = symbols.z[:, *_coarser(window.outer)]
@@ -174,9 +176,22 @@ def latents_to_symbols(
                 means = inference.other_means(symbols.y[:, *window.outer], z)
             else:
                 means = inference.anchor_means(z)
-            differences.means[:, *window.core] = means[:, *window.inner()]
-        quantise_tiles(differences, symbols.y, parts, worth, tables, phase)
+            found = values[half_place((slice(None), *window.core))]
+            for parity in (0, 1):
+                here = slice(None), slice(parity, None, 2), slice((phase + parity) % 2, None, 2)
+                latents = y[:, *window.core][here]
+                np.subtract(latents, means[:, *window.inner()][here], out=found[:, parity::2])
+            found *= gain
+        quantise_tiles(values, symbols.y, parts, worth, tables, phase)
     return symbols
+
+
+def wait_for(tiles: Iterable[tuple[TileRect, Future[Any]]], window: Window) -> None:
+    """Return once those tiles are there that a window of latents reaches into; raises what they raise."""
+    for rect, future in tiles:
+        place = _place(rect, LATENT_STRIDE)[1:]
+        if all(a.start < b.stop and b.start < a.stop for a, b in zip(place, window.outer)):
+            future.result()
 
 
 def symbols_to_picture(
@@ -187,17 +202,22 @@ def symbols_to_picture(
     *,
     gray: bool = False,
     window_pixels: int = WINDOW_PIXELS,
+    before: Callable[[Window], None] | None = None,
 ) -> NDArray[Any]:
     """Symbols to pixels (height, width, 3) of `dtype`; `size` is (height, width) as displayed.
 
-    `gray`: the three channels are averaged, so that a gray photo comes back without a tint.
+    `gray`: the three channels are averaged, so that a gray photo comes back without a tint. `before` is
+    called before the symbols of a window of latents are looked at.
     """
     sites = symbols.y.shape[1], symbols.y.shape[2]
-    parts = relay(
-        _mean_windows(sites, window_pixels),
-        _synthesis_windows(sites, inference, window_pixels),
-        lambda window: _decoded_latents(symbols, inference, window).copy(),
-    )
+
+    def decoded(window: Window) -> Floats:
+        if before is not None:
+            before(window)
+        return _decoded_latents(symbols, inference, window).copy()
+
+    sources = _mean_windows(sites, window_pixels)
+    parts = relay(sources, _synthesis_windows(sites, inference, window_pixels), decoded)
     return _synthesised(parts, inference, np.empty((*size, 3), dtype), gray=gray)
 
 

@@ -121,19 +121,17 @@ def _put_together(target: Window, cores: dict[Window, NDArray[Any]]) -> NDArray[
 
 def _best_split(height: int, width: int, align: int, halo: int, budget: int) -> tuple[int, int]:
     """(rows, columns) of windows: fits the budget with the least total area, halos included."""
-    most_columns = math.ceil(width / align)
-    best, least = (math.ceil(height / align), most_columns), math.inf
+    most_rows, most_columns = math.ceil(height / align), math.ceil(width / align)
+    best, least = (most_rows, most_columns), math.inf
     for columns in range(1, most_columns + 1):
-        inner_width = min(width, _length(width, columns, align) + (2 * halo if columns > 1 else 0))
-        longest = budget // inner_width
-        rows = 1
-        if longest < height:
-            core = (longest - 2 * halo) // align * align
-            if core < align:
-                continue
-            rows = math.ceil(height / core)
-        total = (height + 2 * halo * (rows - 1)) * (width + 2 * halo * (columns - 1))
-        if total < least:
+        outer_width = _outer_length(width, columns, align, halo)
+        # Where the halos lie does not matter yet: with fewer rows than this no window fits in any case.
+        rows = min(most_rows, max(1, height * outer_width // budget))
+        while rows < most_rows and _outer_length(height, rows, align, halo) * outer_width > budget:
+            rows += 1
+        outer_height = _outer_length(height, rows, align, halo)
+        total = rows * outer_height * columns * outer_width
+        if outer_height * outer_width <= budget and total < least:
             best, least = (rows, columns), total
         if rows == 1:
             break
@@ -143,6 +141,11 @@ def _best_split(height: int, width: int, align: int, halo: int, budget: int) -> 
 def _length(size: int, count: int, align: int) -> int:
     """Length of the longest of `count` aligned spans."""
     return math.ceil(math.ceil(size / align) / count) * align
+
+
+def _outer_length(size: int, count: int, align: int, halo: int) -> int:
+    """The same with its halo: on one side where there are two spans, else on both."""
+    return min(size, _length(size, count, align) + halo * min(2, count - 1))
 
 
 def _spans(size: int, count: int, align: int, halo: int) -> Iterator[tuple[int, int, int, int]]:

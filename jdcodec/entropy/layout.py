@@ -43,9 +43,9 @@ class Layout:
             others = (np.add.outer(np.arange(height), np.arange(width)) % 2).astype(np.uint8) * LEVELS
             groups = levels + (levels >= trellis_level) * others
         flat = groups.ravel()
-        coded = np.flatnonzero(flat)  # a quarter to six tenths of them, by quality
+        coded = np.flatnonzero(flat != 0).astype(np.int32)  # a quarter to six tenths of them, by quality
         found = flat[coded]
-        order = coded[np.argsort(found, kind="stable")].astype(np.int32)
+        order = coded[np.argsort(found, kind="stable")]
         return cls(order, np.cumsum(np.bincount(found, minlength=2 * LEVELS)), trellis_level)
 
     def scalar(self) -> Iterator[Span]:
