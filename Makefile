@@ -24,6 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	$(BIN)/python -m compileall -q jdcodec  # as an installed package is, whatever PYTHONDONTWRITEBYTECODE says
 	touch $(READY)
 
 demo: $(READY)

@@ -16,7 +16,7 @@ try:
     app()
 except SystemExit:
     pass
-heavy = [name for name in ("torch", "numpy", "PIL", "rawpy", "constriction") if name in sys.modules]
+heavy = [name for name in ("torch", "numpy", "PIL", "rawpy", "constriction", "pydantic") if name in sys.modules]
 print("heavy:", heavy, file=sys.stderr)
 """
 

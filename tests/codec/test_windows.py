@@ -82,6 +82,13 @@ def test_the_halo_costs_little_at_the_sizes_in_use(height: int, width: int) -> N
     assert max(map(area, windows)) <= 8_000_000
 
 
+def test_two_windows_in_a_row_have_a_halo_on_one_side_only() -> None:
+    """Counted on both sides, two rows would be too high for the budget, and three take a sixth more time."""
+    windows = list(cover(188, 252, align=4, halo=6, budget=7812))
+    assert len({window.top for window in windows}) == 2
+    assert sum(map(area, windows)) < 1.32 * 188 * 252
+
+
 def test_no_split_into_strips_that_are_over_the_budget() -> None:
     """A strip over the full width had to hold the halo, and took more than the budget."""
     windows = list(cover(512, 512, align=64, halo=160, budget=384 * 384))
