@@ -16,7 +16,8 @@ try:
     app()
 except SystemExit:
     pass
-heavy = [name for name in ("torch", "numpy", "PIL", "rawpy", "constriction", "pydantic") if name in sys.modules]
+names = ("torch", "numpy", "PIL", "rawpy", "constriction", "pydantic")
+heavy = [name for name in names if name in sys.modules]
 print("heavy:", heavy, file=sys.stderr)
 """
 
