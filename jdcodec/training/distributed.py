@@ -9,6 +9,7 @@ whether to stop, is agreed on before every step, so that no process waits for on
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ from jdcodec.errors import TrainingError
 #: Seconds that a process waits for the others before it takes them for lost: longer than rank 0 needs to
 #: validate and save. A process that has died is noticed at once where its connections close.
 TIMEOUT = 600.0
+
+#: Seconds in which gloo's threads may have the interpreter before the connections are closed. One that has
+#: just finished an all-reduce takes it to let go of the tensors; the group's destructor waits for that thread
+#: and keeps the interpreter meanwhile, so without this pause both waited for ever now and then.
+_GIVING_WAY = 0.1
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,7 @@ def joined(team: Team, device: torch.device, timeout: float = TIMEOUT) -> Iterat
         try:
             yield
         finally:
+            time.sleep(_GIVING_WAY)
             dist.destroy_process_group()
     except RuntimeError as error:
         if not is_lost_peer(error):
