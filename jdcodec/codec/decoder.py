@@ -17,7 +17,7 @@ from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.entropy import decode_tile
 from jdcodec.errors import DamagedError, FormatError, JdcError
 from jdcodec.model.config import HYPER_STRIDE
-from jdcodec.threads import background, in_order
+from jdcodec.threads import background
 
 if TYPE_CHECKING:
     from jdcodec.codec.symbols import Symbols
@@ -110,13 +110,8 @@ def decode_symbols(file: JdcFile, weights: Weights) -> Symbols:
 
     header = file.header
     symbols = Symbols.empty(weights.tables, header.coded_height, header.coded_width)
-
-    def decode(task: tuple[TileRect, Tile]) -> None:
-        rect, tile = task
+    for rect, tile in zip(header.tiles(), file.tiles):
         _decode_into(symbols, tile, rect, weights, header.quality_code)
-
-    for _ in in_order(decode, zip(header.tiles(), file.tiles)):
-        pass
     return symbols
 
 
