@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jdcodec.codec.grain_meter import GrainMeter
 from jdcodec.codec.noise import NoisePower, auto_strength
+from jdcodec.codec.noisy import useful_quality
 from jdcodec.codec.target import SizeGoal, code_to_size
 from jdcodec.codec.weights import Weights, find_model
 from jdcodec.container import Header, Limits, Metadata, Tile, TileRect, Writer, parse
@@ -42,7 +43,8 @@ class EncodeSettings:
     """quality: 1 (smallest) to 8 (best), real. denoise: 0 (keep what the sensor saw) to 1 (clean scene).
 
     denoise may be "auto": 1 for a photo with visible noise, 0 for a clean one (see `noise`). size: a wanted
-    size, for which the quality is found; a bound only lowers the quality given, a target ignores it.
+    size, for which the quality is found; a bound only lowers the quality given, a target ignores it. Above
+    quality 6 a noisy photo is coded at one up to 1/2 lower, see `noisy`, unless a target wants more.
     model: name of a shipped model, or path of a weights file. device and precision: see `runtime`.
     effort: 1 (fastest) to 9 (smallest for what it shows); see `effort`.
     """
@@ -171,18 +173,23 @@ class _PhotoCoder:
         self.runs += 1
 
     def code(self, step: int) -> bytes:
-        """The whole file at a quality step, from the latents of the last `analyse`."""
+        """The whole file at a quality step, from the latents of the last `analyse`.
+
+        Where not a size but a quality was asked for, a noisy photo has no more of it than is of use.
+        """
         from jdcodec.codec.symbols import latents_to_symbols
 
         assert self._latents is not None
         photo, weights, header = self._photo, self._weights, replace(self.header, quality_code=step)
+        if self._settings.size is None or self._settings.size.never_above:
+            header = header.at_quality(useful_quality(self._noise, header.quality, header.denoise))
         inference = self._inference(header.quality)
         symbols = latents_to_symbols(
             self._latents,
             inference,
             weights.tables,
             header.tiles(),
-            quality_step=step,
+            quality_step=header.quality_code,
             noise=self._noise,
             denoise=header.denoise,
         )

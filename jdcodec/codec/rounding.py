@@ -17,13 +17,7 @@ from numpy.typing import NDArray
 
 from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.tables import LEVELS
-from jdcodec.model.config import LATENT_STEP, ROUNDING_STRENGTH, quality_to_t, t_to_lambda
-
-#: Strength for photos with so much noise, as a standard deviation in levels of 255, and more: up to the first
-#: of these qualities, and at the last. It leaves out what the denoiser left in, which the finer steps of high
-#: qualities would code. See docs/model.md for what it does to the rate.
-_NOISY_STRENGTH, _NOISY = (1.3, 1.8), 1.5
-_NOISY_QUALITY = (4.0, 8.0)
+from jdcodec.model.config import LATENT_STEP, quality_to_t, t_to_lambda
 
 #: A magnitude above n is never rounded to less than n.
 LARGEST_SHIFT = 0.5
@@ -62,17 +56,6 @@ class Rounding:
         return np.copysign(steps, values)
 
 
-def rounding_strength(noise: float, quality: float, denoise: float) -> float:
-    """Share of the theoretical shift to use for a photo from which noise of that variance was removed.
-
-    noise: mean square of pixels in [0, 1]. From that of training, without noise, it rises with the variance.
-    denoise: 0 … 1, the share of the noise that was removed: what is left on purpose is not to be left out.
-    """
-    share = denoise**2 * min(1.0, noise * 255.0**2 / _NOISY**2)
-    most = float(np.interp(quality, _NOISY_QUALITY, _NOISY_STRENGTH))
-    return ROUNDING_STRENGTH + (most - ROUNDING_STRENGTH) * share
-
-
 @lru_cache(maxsize=32)
 def _step_bits(tables: EntropyTables) -> NDArray[np.float32]:
     """Bits that a latent costs more at magnitude 1 than at 0, and at 2 than at 1: (2, LEVELS)."""
@@ -92,8 +75,8 @@ def rate_aware_rounding(tables: EntropyTables, worth: NDArray[np.float32]) -> Ro
 def error_worth(gain: NDArray[np.float32], quality: float, strength: float) -> NDArray[np.float32]:
     """Bits that a squared error of one quantisation step is worth by channel, (M,).
 
-    `gain`: (M,), what latents are multiplied by before they are rounded. The more `strength`, the less errors
-    are worth: 1 is what theory has. MSE is the mean over three colours, hence the 3.
+    `gain`: (M,), what latents are multiplied by before they are rounded. The more `strength` (`noisy`), the
+    less errors are worth: 1 is what theory has. MSE is the mean over three colours, hence the 3.
     """
     worth = t_to_lambda(quality_to_t(quality)) * 255.0**2 / 3.0 * (LATENT_STEP / gain) ** 2
     return (worth / strength).astype(np.float32)

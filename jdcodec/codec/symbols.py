@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.codec.noisy import rounding_strength
 from jdcodec.codec.quantise import half_place, quantise_tiles
-from jdcodec.codec.rounding import error_worth, rounding_strength
+from jdcodec.codec.rounding import error_worth
 from jdcodec.codec.windows import Window, cover, relay
 from jdcodec.container import TileRect
 from jdcodec.entropy import EntropyTables

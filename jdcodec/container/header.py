@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jdcodec.container.layout import (
     MAX_BYTES_PER_PIXEL,
@@ -112,6 +112,11 @@ class Header:
             height=height,
             tile_size=tile_size,
         )
+
+    def at_quality(self, quality: float) -> Header:
+        """The same at another quality, 1…8, rounded to the nearest step."""
+        _check_range("quality", quality, 1, 8)
+        return replace(self, quality_code=round((quality - 1) * _QUALITY_STEPS))
 
     @property
     def quality(self) -> float:
