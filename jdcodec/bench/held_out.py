@@ -1,9 +1,9 @@
-"""Which of several weights is best on photographs held out of training, clean and with five kinds of noise.
+"""Which of several weights is best on photographs held out of training, clean and with seven kinds of noise.
 
     python -m jdcodec.bench.held_out PHOTOGRAPHS REFERENCE [WEIGHTS...] [--every N] [--kind KIND]
 
 PHOTOGRAPHS is the folder that training had as `--data`; what it holds out is cut to 512 × 512 pixels in the
-middle and made noisy in five ways, four of them unlike the trainer's own noise. REFERENCE and WEIGHTS are
+middle and made noisy in seven ways, six of them unlike the trainer's own noise. REFERENCE and WEIGHTS are
 shipped models by name or weights files. For each of WEIGHTS and each noise the rate of real files at equal
 PSNR is printed, compared with REFERENCE. The sets that results are published on are not for choosing weights;
 this is.
@@ -98,6 +98,31 @@ def _burst(large: Pixels, random: np.random.Generator) -> tuple[Pixels, Pixels]:
     return noisy, _as_8_bit(mean / 255)
 
 
+def _luma(large: Pixels, random: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """A JPEG whose noise is fine and has hardly any colour, as cameras that smooth chroma alone write it."""
+    clean = _middle(large, CROP)
+    noisy = _as_8_bit((clean + _fine_grain(clean, random)) / 255)
+    return _as_jpeg(noisy, int(random.integers(90, 99))), clean
+
+
+def _gray(large: Pixels, random: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """A black-and-white photograph with grain."""
+    luma = _middle(large, CROP) @ np.array([0.299, 0.587, 0.114])
+    clean = _as_8_bit(np.repeat(luma[..., None], 3, axis=2) / 255)
+    return _as_8_bit((clean + _fine_grain(clean, random)) / 255), clean
+
+
+def _fine_grain(clean: Pixels, random: np.random.Generator) -> Floats:
+    """Noise in luma, (H, W, 1), of some 2 to 10 levels of 255, more in the dark; blurred and sharpened."""
+    from scipy.ndimage import gaussian_filter
+
+    grain = gaussian_filter(random.normal(size=clean.shape[:2]), random.uniform(0.0, 0.7), mode="reflect")
+    grain += random.uniform(0.0, 1.0) * (grain - gaussian_filter(grain, 1.0, mode="reflect"))
+    level = random.uniform(2, 10) * (1.3 - 0.6 * clean.mean(2) / 255)
+    scaled: Floats = grain / grain.std() * level
+    return scaled[..., None]
+
+
 #: Kinds of noise by name.
 KINDS: dict[str, Maker] = {
     "clean": _clean,
@@ -106,6 +131,8 @@ KINDS: dict[str, Maker] = {
     "chroma": _chroma,
     "lamp": _lamp,
     "burst": _burst,
+    "luma": _luma,
+    "gray": _gray,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,14 +12,14 @@ from torch import Tensor
 from jdcodec.training.noise import CameraNoise, camera, linear_to_srgb, srgb_to_linear
 from jdcodec.training.noise.draw import Draw
 
-#: The scene as it is: neither darkened, nor tinted, nor out of focus.
-AS_IT_IS = {"darkened_share": 0.0, "tinted_share": 0.0, "defocused_share": 0.0}
+#: The scene as it is: neither darkened, nor tinted, nor out of focus, nor gray.
+AS_IT_IS = {"darkened_share": 0.0, "tinted_share": 0.0, "defocused_share": 0.0, "gray_share": 0.0}
 
 
 def plain(shot: float, unbiased_share: float = 0.8) -> CameraNoise:
     """Raw noise of one strength alone, without processing, on the scene as it is."""
     return CameraNoise(
-        shot, shot, processed_share=0, uneven_share=0, unbiased_share=unbiased_share, **AS_IT_IS
+        shot, shot, processed_share=0, uneven_share=0, unbiased_share=unbiased_share, luma_share=0, **AS_IT_IS
     )
 
 
@@ -126,6 +128,36 @@ def test_processing_makes_noise_coarser() -> None:
         apart = (residual[..., 4:] * residual[..., :-4]).mean((2, 3)) / residual.square().mean((2, 3))
         shares.append(float(apart.mean()))
     assert abs(shares[0]) < 0.03 and shares[1] > 0.1
+
+
+def colour_and_strength(noise: CameraNoise, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """Deviation of chroma over that of the mean of the channels, and of noise, of each picture."""
+    noisy, clean = add(noise, clean)
+    residual = noisy - clean
+    gray = residual.mean(1, keepdim=True)
+    return (residual - gray).std((1, 2, 3)) / gray.std((1, 2, 3)), residual.std((1, 2, 3))
+
+
+def test_a_share_of_noise_has_little_colour() -> None:
+    clean = flat(0.2, batch=64)
+    usual, strength = colour_and_strength(plain(0.004), clean)
+    assert usual.min() > 0.5
+    colour, gray_strength = colour_and_strength(replace(plain(0.004), luma_share=1.0), clean)
+    # Half of it has none but what is rounded to 8 bits, and the rest less than usual.
+    assert 0.3 < (colour < 0.05).float().mean() < 0.7
+    assert (colour <= 0.7 * usual.max()).all() and (colour > 0.1).any()
+    assert 0.5 * strength.mean() < gray_strength.mean() < 1.2 * strength.mean()
+
+
+def test_a_share_of_scenes_is_gray_with_its_noise() -> None:
+    picture = torch.rand(32, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    noisy, clean = add(replace(plain(0.004), gray_share=0.5), picture)
+    without_colour = [(each - each[:, :1]).abs().amax((1, 2, 3)) < 1e-4 for each in (noisy, clean)]
+    assert torch.equal(*without_colour) and 0.2 < without_colour[0].float().mean() < 0.8
+    assert ((noisy - clean).std((1, 2, 3)) > 0.005).all()
+    luminance = (srgb_to_linear(picture) * torch.tensor([0.2126, 0.7152, 0.0722])[:, None, None]).sum(1)
+    gray = without_colour[1]
+    torch.testing.assert_close(srgb_to_linear(clean)[gray][:, 0], luminance[gray], atol=1e-4, rtol=0)
 
 
 def test_smoothing_in_the_camera_spares_edges() -> None:

@@ -6,7 +6,9 @@ developed again: the unprocessing of Brooks et al., "Unprocessing images for lea
 CVPR 2019, with a wider range of strengths. Most cameras process further: they smooth luma and chroma
 apart, sharpen, resize and write JPEG, which leaves noise without any white part. A share of the crops
 gets noise of such a spectrum. A recipe may have a share of these get what smoothing that spares edges leaves
-of noise: little where the scene is flat, more along edges and in texture.
+of noise: little where the scene is flat, more along edges and in texture. And a share of cameras takes most
+of the colour out of noise. What is left looks like gray texture, as all noise of black-and-white photographs
+does: a denoiser that has seen none of it takes it for the scene's.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class CameraNoise:
     Photographs taken in the dark differ from those that noise is made on, so a share of them is darkened,
     lit by coloured light or out of focus. In an unbiased share the noise has a mean of zero in every pixel,
     black ones included, as averaged exposures show it; without, a denoiser learns to lift or tint shadows. In
-    an uneven share one channel has more noise than its brightness would have it, as filters differ.
+    an uneven share one channel has more noise than its brightness would have it, as filters differ. In a luma
+    share noise has little colour or none, and a gray share of scenes and their noise has none.
     Of what is processed, `smoothed_share` passes smoothing that spares edges, `coarse_share` gets a spectrum
     that falls as a power of the frequency, and `jpeg_share` is coded as JPEG.
     """
@@ -51,11 +54,15 @@ class CameraNoise:
     defocused_share: float = 0.2
     unbiased_share: float = 0.8
     uneven_share: float = 0.5
+    luma_share: float = 0.3
+    gray_share: float = 0.08
 
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) clean sRGB in [0, 1] to (noisy, clean); a share of both is darkened alike."""
         draw = Draw(clean.shape[0], clean.device, generator)
         linear = self._scene(clean, draw)
+        gray = draw.chance(self.gray_share)
+        linear = torch.where(gray, _luminance(linear), linear)
         camera_to_srgb, white_balance = _random_camera(draw)
         srgb_to_camera = torch.linalg.inv(camera_to_srgb)
         raw = torch.einsum("bij,bjhw->bihw", srgb_to_camera, linear) / white_balance
@@ -86,6 +93,7 @@ class CameraNoise:
         few = draw.of(int(spectral.sum()))
         if few.batch:
             noise[spectral] = _processed(noise[spectral], self.coarse_share, few)
+        noise = _less_coloured(noise, draw.chance(self.luma_share), gray, draw)
         room = torch.minimum(clean, 1 - clean) + torch.where(unbiased, 1 / 255, 1.0)
         noisy = (clean + noise.clamp(-room, room)).clamp(0, 1)
         compressed = processed & draw.chance(self.jpeg_share).flatten()
@@ -168,6 +176,26 @@ def _bayer(height: int, width: int, device: torch.device) -> Tensor:
     mask[1, 1::2, 0::2] = 1
     mask[2, 1::2, 1::2] = 1
     return mask
+
+
+def _less_coloured(noise: Tensor, luma: Tensor, gray: Tensor, draw: Draw) -> Tensor:
+    """Noise (B, 3, H, W) with half of its chroma at most where `luma`, often with none, as where `gray`.
+
+    It keeps its strength, so that gray noise is as strong as noise in colours.
+    """
+    of_three = noise.mean(1, keepdim=True)
+    chroma = noise - of_three
+    kept = torch.where(draw.chance(0.5), 0.0, draw.uniform(0.0, 0.5))
+    kept = torch.where(gray, 0.0, torch.where(luma, kept, 1.0))
+    left = of_three + kept * chroma
+    stronger: Tensor = (_deviation(noise) / _deviation(left).clamp_min(1e-6)).clamp(1.0, 2.0)
+    return torch.where(kept < 1, left * stronger ** draw.uniform(0.0, 1.0), noise)
+
+
+def _luminance(linear: Tensor) -> Tensor:
+    """Relative luminance of linear sRGB (B, 3, H, W), in all three channels."""
+    weights = torch.tensor([0.2126, 0.7152, 0.0722], device=linear.device)[:, None, None]
+    return (linear * weights).sum(1, keepdim=True).expand_as(linear)
 
 
 def _spared_by_smoothing(clean: Tensor, noise: Tensor, draw: Draw) -> Tensor:
