@@ -5,9 +5,13 @@ from __future__ import annotations
 import ctypes
 import sys
 
-#: Parameters of glibc's mallopt(3), and the size up to which blocks come from a heap that does not shrink.
+#: Parameters of glibc's mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+
+#: Up to this much free memory is kept, and blocks up to the first of these sizes that is accepted come from
+#: it: older versions take 32 MiB at most.
 _KEPT = 1 << 30
+_BLOCKS = (_KEPT, 32 << 20)
 
 
 def keep_freed_memory() -> bool:
@@ -22,6 +26,7 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    wanted = ((_MMAP_THRESHOLD, _KEPT), (_TRIM_THRESHOLD, _KEPT), (_ARENA_MAX, 1))
-    accepted = [mallopt(parameter, value) for parameter, value in wanted]
-    return all(accepted)
+    # Where no size is accepted the others are left alone, too: setting any ends glibc's own adapting of it.
+    if not any(mallopt(_MMAP_THRESHOLD, size) for size in _BLOCKS):
+        return False
+    return bool(mallopt(_TRIM_THRESHOLD, _KEPT) and mallopt(_ARENA_MAX, 1))

@@ -28,7 +28,8 @@ def in_order(run: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[R
     """What `run` gives for each task, in their order, computed on all processors.
 
     Worth it where `run` spends its time in numpy, which lets other threads go on. Few results are held at a
-    time. An exception comes where its result would have, and tasks not yet begun are dropped.
+    time. An exception, of `run` or of `tasks` themselves, comes where its result would have, and tasks not
+    yet begun are dropped.
     """
     threads = usable_cores()
     if threads == 1:
@@ -36,13 +37,24 @@ def in_order(run: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[R
         return
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="jdc")
+    missing: Exception | None = None
     try:
-        for task in tasks:
+        remaining = iter(tasks)
+        while True:
+            try:
+                task = next(remaining)
+            except StopIteration:
+                break
+            except Exception as error:
+                missing = error
+                break
             waiting.append(pool.submit(run, task))
             if len(waiting) > _AHEAD * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+        if missing is not None:
+            raise missing
     finally:
         pool.shutdown(cancel_futures=True)
 

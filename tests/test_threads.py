@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -57,6 +58,21 @@ def test_an_error_comes_in_its_place_and_ends_the_rest(cores: int) -> None:
         next(results)
     assert len(done) < 50
     assert_no_thread_is_left()
+
+
+def test_an_error_of_what_gives_tasks_comes_in_its_place(cores: int) -> None:
+    def tasks() -> Iterator[int]:
+        yield from range(3)
+        raise ValueError("no fourth")
+
+    def slowly(number: int) -> int:
+        time.sleep(0.05)
+        return number
+
+    results = in_order(slowly, tasks())
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="no fourth"):
+        next(results)
 
 
 def test_the_background_takes_one_after_the_other() -> None:

@@ -79,17 +79,17 @@ def decode_file(file: JdcFile, settings: DecodeSettings) -> NDArray[Any]:
     tiles = zip(header.tiles(), file.tiles)
     ordered = sorted(tiles, key=lambda tile: (tile[0].x, tile[0].y) if wide else (tile[0].y, tile[0].x))
     with background() as run:
-        arrivals = [
-            (rect, run(_decode_into, symbols, tile, rect, weights, header.quality_code))
+        arrivals = {
+            rect.index: run(_decode_into, symbols, tile, rect, weights, header.quality_code)
             for rect, tile in ordered
-        ]
+        }
         pixels = symbols_to_picture(
             symbols,
             inference,
             size,
             dtype,
             gray=header.gray,
-            before=lambda window: wait_for(arrivals, window),
+            before=lambda window: wait_for(arrivals, header, window),
         )
     return add_grain(pixels, grain, settings.grain, gray=header.gray) if grain else pixels
 
@@ -123,9 +123,12 @@ def _decode_into(symbols: Symbols, tile: Tile, rect: TileRect, weights: Weights,
 def decode_tile_symbols(
     tile: Tile, rect: TileRect, weights: Weights, quality_step: int
 ) -> tuple[NDArray[np.int8], NDArray[np.int16]]:
-    """Symbols of one tile; raises DamagedError where they do not match their CRC."""
+    """Symbols of one tile; raises DamagedError, which names it, where they do not match their CRC."""
     shape = (rect.height // HYPER_STRIDE, rect.width // HYPER_STRIDE)
-    z, y = decode_tile(weights.tables, tile.data, shape, quality_step)
+    try:
+        z, y = decode_tile(weights.tables, tile.data, shape, quality_step)
+    except DamagedError as error:
+        raise DamagedError(f"tile {tile.index} is damaged: {error}") from error
     if symbols_crc(z, y) != tile.symbols_crc:
         raise DamagedError(f"tile {tile.index} is damaged: its symbols do not match their checksum")
     return z, y

@@ -150,11 +150,11 @@ class _PhotoCoder:
 
     def analyse(self, step: int) -> None:
         """Run denoiser and analysis transform at a quality step."""
-        from jdcodec.codec.symbols import picture_to_latents, prepare_encoding
+        from jdcodec.codec.symbols import picture_to_latents, prepare_analysis
 
         header = replace(self.header, quality_code=step)
         inference = self._inference(header.quality)
-        prepare_encoding(self._photo.pixels, inference, header.denoise)
+        prepare_analysis(self._photo.pixels, inference, header.denoise)
         # What is removed does not depend on the quality: it is measured once.
         measured = header.denoise > 0 and not self.runs
         meter, power = GrainMeter(header.width * header.height), NoisePower()
@@ -162,6 +162,12 @@ class _PhotoCoder:
         def measure(noisy: NDArray[Any], clean: Denoised) -> None:
             meter.add(noisy, clean)
             power.add(noisy, clean)
+            if not self._noise:  # as noisy as its first window: that will do to get ready
+                self._noise = power.result()
+                self._prepare_coding(header)
+
+        if not measured:
+            self._prepare_coding(header)
 
         self._latents = picture_to_latents(
             self._photo.pixels, inference, strength=header.denoise, observe=measure if measured else None
@@ -170,19 +176,16 @@ class _PhotoCoder:
             grain = meter.result()
             self._grain = pack_grain(grain) if grain else None
             self._noise = power.result()
+            self._prepare_coding(header)
         self.runs += 1
 
     def code(self, step: int) -> bytes:
-        """The whole file at a quality step, from the latents of the last `analyse`.
-
-        Where not a size but a quality was asked for, a noisy photo has no more of it than is of use.
-        """
+        """The whole file at a quality step, from the latents of the last `analyse`."""
         from jdcodec.codec.symbols import latents_to_symbols
 
         assert self._latents is not None
-        photo, weights, header = self._photo, self._weights, replace(self.header, quality_code=step)
-        if self._settings.size is None or self._settings.size.never_above:
-            header = header.at_quality(useful_quality(self._noise, header.quality, header.denoise))
+        photo, weights = self._photo, self._weights
+        header = self._as_coded(replace(self.header, quality_code=step))
         inference = self._inference(header.quality)
         symbols = latents_to_symbols(
             self._latents,
@@ -202,6 +205,19 @@ class _PhotoCoder:
             writer.add_tile(tile)
         writer.finish()
         return buffer.getvalue()
+
+    def _prepare_coding(self, header: Header) -> None:
+        """Get ready in the background; nothing where that has been done for the same quality."""
+        from jdcodec.codec.symbols import prepare_coding
+
+        inference = self._inference(self._as_coded(header).quality)
+        prepare_coding((header.coded_height, header.coded_width), inference)
+
+    def _as_coded(self, header: Header) -> Header:
+        """At the quality that a photo as noisy is coded at. A size that is wanted may need any."""
+        if self._settings.size is None or self._settings.size.never_above:
+            return header.at_quality(useful_quality(self._noise, header.quality, header.denoise))
+        return header
 
     def _refined(self, symbols: Symbols, header: Header, inference: Inference) -> Symbols:
         """Better symbols for the latents of the last `analyse`."""

@@ -6,7 +6,7 @@ latents exist just where the windows at work reach.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from jdcodec.codec.noisy import rounding_strength
 from jdcodec.codec.quantise import half_place, quantise_tiles
 from jdcodec.codec.rounding import error_worth
 from jdcodec.codec.windows import Window, cover, relay
-from jdcodec.container import TileRect
+from jdcodec.container import Header, TileRect
 from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.layout import Layout
 from jdcodec.entropy.tables import HYPER_LIMIT, QUALITY_STEPS
@@ -67,20 +67,26 @@ def _place(rect: TileRect, stride: int) -> tuple[slice, slice, slice]:
     return slice(None), rows, slice(rect.x // stride, (rect.x + rect.width) // stride)
 
 
-def prepare_encoding(pixels: NDArray[Any], inference: Inference, strength: float) -> None:
-    """Let a network get ready, in the background, for all that coding a picture takes."""
+def prepare_analysis(pixels: NDArray[Any], inference: Inference, strength: float) -> None:
+    """Let a network get ready, in the background, for `picture_to_latents`."""
     coded = _coded(pixels.shape[0]), _coded(pixels.shape[1])
-    sites = coded[0] // LATENT_STRIDE, coded[1] // LATENT_STRIDE
-    calls: list[Call] = [
-        ("latents", *_size(_analysis_windows(coded, inference, WINDOW_PIXELS))),
-        ("hyperlatents", *_size(_hyper_windows(sites, WINDOW_PIXELS))),
-        ("anchor_means", *_size(_mean_windows(sites, WINDOW_PIXELS))),
-        ("other_means", *_size(_mean_windows(sites, WINDOW_PIXELS))),
-    ]
+    calls: list[Call] = [("latents", *_size(_analysis_windows(coded, inference, WINDOW_PIXELS)))]
     if strength:
         windows = _denoiser_windows(coded, inference, strength, WINDOW_PIXELS)
         calls.insert(0, ("denoise", *_size(windows), pixels.dtype.type))
     inference.prepare(calls)
+
+
+def prepare_coding(coded: tuple[int, int], inference: Inference) -> None:
+    """Let a network get ready, in the background, for `latents_to_symbols`; `coded` as in the header."""
+    sites = coded[0] // LATENT_STRIDE, coded[1] // LATENT_STRIDE
+    inference.prepare(
+        [
+            ("hyperlatents", *_size(_hyper_windows(sites, WINDOW_PIXELS))),
+            ("anchor_means", *_size(_mean_windows(sites, WINDOW_PIXELS))),
+            ("other_means", *_size(_mean_windows(sites, WINDOW_PIXELS))),
+        ]
+    )
 
 
 def prepare_decoding(
@@ -187,12 +193,16 @@ def latents_to_symbols(
     return symbols
 
 
-def wait_for(tiles: Iterable[tuple[TileRect, Future[Any]]], window: Window) -> None:
-    """Return once those tiles are there that a window of latents reaches into; raises what they raise."""
-    for rect, future in tiles:
-        place = _place(rect, LATENT_STRIDE)[1:]
-        if all(a.start < b.stop and b.start < a.stop for a, b in zip(place, window.outer)):
-            future.result()
+def wait_for(tiles: Mapping[int, Future[Any]], header: Header, window: Window) -> None:
+    """Return once those tiles are there that a window of latents reaches into; raises what they raise.
+
+    tiles: all of a file, by index.
+    """
+    sites = header.tile_size // LATENT_STRIDE
+    rows, columns = (range(side.start // sites, -(-side.stop // sites)) for side in window.outer)
+    for row in rows:
+        for column in columns:
+            tiles[row * header.columns + column].result()
 
 
 def symbols_to_picture(

@@ -74,7 +74,8 @@ def test_other_words_under_a_right_checksum(words: bytes, data: bytes, tiny_mode
 
 def test_damage_names_the_tile(data: bytes, tiny_model: Path) -> None:
     file = parse(data)
-    words = bytearray(file.tiles[0].data)
-    words[7] ^= 0x10
-    with pytest.raises(DamagedError, match="damaged"):
-        jdcodec.decode(with_words(file, bytes(words)), model=str(tiny_model))
+    flipped = bytearray(file.tiles[0].data)
+    flipped[7] ^= 0x10
+    for words in (bytes(flipped), b"\xff" * 64, b""):
+        with pytest.raises(DamagedError, match=r"^tile 0 is damaged: "):
+            jdcodec.decode(with_words(file, words), model=str(tiny_model))

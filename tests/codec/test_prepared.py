@@ -38,6 +38,7 @@ def compiled() -> set[object]:
         ((1000, 130), {"denoise": 0.0}),
         ((40, 70), {"quality": 2.0}),
         ((500, 500), {"size": None, "effort": 5}),
+        ((100, 200), {"quality": 8.0}),
     ],
 )
 def test_just_what_is_needed_is_prepared(
