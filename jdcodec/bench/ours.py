@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +61,7 @@ def ours(name: str = "jdc", *, model: str = "fast", denoise: float = 1.0, device
         name=name,
         title=f"jdc ({title})",
         scale=SCALE,
-        load=lambda: _version(model),
+        load=lambda: _version(model, name),
         encode=encode,
         decode=decode,
         describe=lambda quality: f"jdcodec.encode(image, quality={quality:g}, {options})",
@@ -72,7 +74,7 @@ def our_denoiser(model: str = "fast", device: str = "auto") -> Denoiser:
     return Denoiser(
         name="stem",
         title=f"jdc's denoiser ({Path(model).stem})",
-        load=lambda: _version(model),
+        load=lambda: _version(model, "stem"),
         denoise=lambda pixels: _denoise(pixels, model, device),
         compiled=_graphs_compiled,
     )
@@ -96,15 +98,25 @@ def _effort(name: str, value: str | None) -> int:
     return int(value)
 
 
-def _version(model: str) -> str:
-    """Version and model id. Raises Unavailable without the model's weights."""
+def _version(model: str, name: str) -> str:
+    """Version, a hash of the code that files depend on, and model id. Raises Unavailable without weights."""
     from jdcodec.codec.weights import find_model
 
     try:
         identity = find_model(model).model_id.hex()
     except ModelError as error:
-        raise Unavailable(f"jdc: {error}") from error
-    return f"jdcodec {jdcodec.__version__}, model {identity[:12]}"
+        raise Unavailable(f"{name}: {error}") from error
+    return f"jdcodec {jdcodec.__version__}, code {_code()[:8]}, model {identity[:12]}"
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """SHA-256 over the modules that make files and pictures: points of another encoder are other points."""
+    digest = hashlib.sha256()
+    for package in ("codec", "container", "entropy", "inference", "model"):
+        for path in sorted(Path(jdcodec.__file__).with_name(package).rglob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _graphs_compiled() -> int:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.errors import JdcError
+
 #: Strengths that are tried.
 STRENGTHS = tuple(step / 10 for step in range(11))
 
@@ -75,4 +77,7 @@ def main(names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except JdcError as error:
+        sys.exit(f"strength: {error}")

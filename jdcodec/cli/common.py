@@ -185,7 +185,16 @@ def plan_jobs(
         raise OutputError("standard input and output take one file, not several; name a folder with -o")
     if output is not None and Path(output).exists() and not Path(output).is_dir():
         raise OutputError(f"{output}: is a file; several inputs need a folder to go to")
+    if output is not None and _is_name_of_file(output):
+        raise OutputError(f"{output}: several inputs need a folder to go to; end its name in / if it is one")
     return _distinct_jobs(sources, output, suffix) + unreadable
+
+
+def _is_name_of_file(output: str) -> bool:
+    """Whether it ends as a photo or a .jdc file does, and is no folder yet."""
+    named = Path(output)
+    known = named.suffix.lower() in PHOTO_ENDINGS | {".jdc"}
+    return known and not output.endswith(("/", os.sep)) and not named.is_dir()
 
 
 def _sources(

@@ -50,7 +50,13 @@ def encode(
         show_default="beside the photo",
     ),
     quality: float | None = typer.Option(
-        None, "-q", "--quality", min=1, max=8, help="1 (smallest) to 8 (best).", show_default="5"
+        None,
+        "-q",
+        "--quality",
+        min=1,
+        max=8,
+        help="1 (smallest) to 8 (best); above 6 noisy photos have a little less.",
+        show_default="5",
     ),
     denoise: str = typer.Option(
         "1",
@@ -274,7 +280,7 @@ def _encode_one(job: Job, order: _Order) -> dict[str, Any]:
         "quality": coded.header.quality,
         "denoise": coded.header.denoise,
         "seconds": round(seconds, 3),
-        "notes": list(photo.notes),
+        "notes": [*photo.notes, *coded.notes],
     }
 
 

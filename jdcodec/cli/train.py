@@ -152,6 +152,8 @@ def train(
     if list_recipes:
         _print_recipes()
         return
+    if steps is not None and max_minutes is not None:
+        raise typer.BadParameter("choose one of them", param_hint=["--steps", "--max-minutes"])
     from jdcodec.training.recipe import load_recipe
 
     loaded = load_recipe(recipe, arch=arch, weight=weight)

@@ -73,11 +73,15 @@ class EncodeSettings:
 
 @dataclass(frozen=True)
 class Coded:
-    """A coded photo: the file, its header, and how often the large networks ran over the photo."""
+    """A coded photo: the file, its header, and how often the large networks ran over the photo.
+
+    notes: what was done otherwise than asked for, one sentence each.
+    """
 
     data: bytes
     header: Header
     network_runs: int
+    notes: tuple[str, ...] = ()
 
 
 def encode_photo(photo: Photo, settings: EncodeSettings) -> bytes:
@@ -98,7 +102,14 @@ def code_photo(photo: Photo, settings: EncodeSettings) -> Coded:
         data = code_to_size(
             coder, goal.in_bytes(photo.width * photo.height), start=_MIDDLE_STEP, highest=MAX_QUALITY_CODE
         )
-    return Coded(data, parse(data, settings.limits).header, coder.runs)
+    header = parse(data, settings.limits).header
+    notes: tuple[str, ...] = ()
+    if goal is None and header.quality_code < step:
+        notes = (
+            f"Noisy: coded at quality {header.quality:g} instead of {coder.header.quality:g}, "
+            "which would show more noise alone.",
+        )
+    return Coded(data, header, coder.runs, notes)
 
 
 def code_tiles(symbols: Symbols, weights: Weights, header: Header) -> Iterator[Tile]:

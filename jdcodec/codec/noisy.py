@@ -29,7 +29,7 @@ _STRENGTH_QUALITY, _NOISY_STRENGTH, _HEAVY_STRENGTH = (4.0, 8.0), (1.3, 1.8), (0
 #: By how much quality is lowered up to the first of these and at the last, for noisy photos, and what heavy
 #: noise adds.
 _LOWERED_QUALITY, _NOISY_LOWER, _HEAVY_LOWER = (6.0, 8.0), (0.0, 0.25), (0.0, 0.25)
-_LOWERED_STEPS = 16
+_STEPS = 16
 
 
 def rounding_strength(noise: float, quality: float, denoise: float) -> float:
@@ -43,13 +43,14 @@ def rounding_strength(noise: float, quality: float, denoise: float) -> float:
 def useful_quality(noise: float, quality: float, denoise: float) -> float:
     """The quality to code such a photo at when `quality` is asked for: above 6 it is up to 1/2 lower.
 
-    Finer quantisation shows no more of a noisy scene, and takes more bits. It rises with `quality`, and is
-    lower by a multiple of 1/16, so that photos of a batch share what networks keep for each quality.
+    Finer quantisation shows no more of a noisy scene, and takes more bits. It never falls where `quality`
+    rises, and where it is lower it is a multiple of 1/16, so that photos of a batch share what networks keep
+    for each quality.
     """
     noisy, heavy = (_between(quality, _LOWERED_QUALITY, most) for most in (_NOISY_LOWER, _HEAVY_LOWER))
     share = _between(_deviation(noise), (_LITTLE, _NOISY), (0.0, 1.0))
     lower = denoise**2 * (noisy * share + heavy * _heavy_share(noise))
-    return quality - round(lower * _LOWERED_STEPS) / _LOWERED_STEPS
+    return round((quality - lower) * _STEPS) / _STEPS if lower > 0 else quality
 
 
 def _heavy_share(noise: float) -> float:

@@ -40,6 +40,11 @@ class ReadOptions:
         if self.max_side < 1 or self.max_pixels < 1:
             raise PhotoError("size limits must be at least 1 pixel")
 
+    @property
+    def develops(self) -> bool:
+        """Whether anything is asked for that concerns RAW files alone."""
+        return self.white_balance != "camera" or self.exposure != 0 or self.auto_brighten
+
     def check_size(self, width: int, height: int) -> None:
         """Raise `LimitError` for a photo larger than the limits, `PhotoError` for one without pixels."""
         if width < 1 or height < 1:

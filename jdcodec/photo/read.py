@@ -5,6 +5,7 @@ What a file is, its content decides; its name only where RAW formats share a con
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -156,7 +157,10 @@ def _read(data: bytes, suffix: str, options: ReadOptions) -> Photo:
         )
     from jdcodec.photo.images import read_image
 
-    return _finish(read_image(data, format_name, options), format_name)
+    photo = _finish(read_image(data, format_name, options), format_name)
+    if options.develops:
+        photo = replace(photo, notes=(*photo.notes, "It is no RAW file: nothing of it was developed anew."))
+    return photo
 
 
 def _is_raw(data: bytes, suffix: str, format_name: str | None) -> bool:

@@ -204,3 +204,26 @@ def test_the_last_line() -> None:
     decoded = Tally()
     decoded.add(Done(100, bytes_out=1500))
     assert str(decoded).startswith("1 photo, 0.00 MB, ")
+
+
+@pytest.mark.parametrize("name", ["album.jdc", "all.PNG", "x.nef"])
+def test_several_inputs_do_not_make_a_folder_named_as_a_file(name: str, tmp_path: Path) -> None:
+    """A shell's pattern easily names more files than one meant."""
+    photos = touch(tmp_path / "in", "a.jpg", "b.jpg")
+    with pytest.raises(OutputError, match="several inputs need a folder to go to"):
+        plan(*photos, output=tmp_path / name)
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).mkdir()
+    assert len(plan(*photos, output=tmp_path / name)) == 2
+    assert (
+        len(
+            plan_jobs(
+                [str(photo) for photo in photos],
+                f"{tmp_path}/new.jdc/",
+                suffix=".jdc",
+                endings=common.PHOTO_ENDINGS,
+                recursive=False,
+            )
+        )
+        == 2
+    )

@@ -54,6 +54,8 @@ def test_noise_that_is_to_stay_is_not_rounded_away() -> None:
 @pytest.mark.parametrize("deviation", [0.0, 0.4, 1.0, 1.5, 20.0])
 @pytest.mark.parametrize("denoise", [0.0, 0.3, 1.0])
 def test_the_quality_rises_with_what_is_asked_for(deviation: float, denoise: float) -> None:
+    fine = [useful_quality(variance(deviation), 1 + step / 32, denoise) for step in range(225)]
+    assert fine == sorted(fine) and all(quality <= 1 + step / 32 for step, quality in enumerate(fine))
     found = [useful_quality(variance(deviation), quality, denoise) for quality in QUARTERS]
     assert all(after - before >= 0.1875 for before, after in pairwise(found))
     assert found[:21] == QUARTERS[:21], "up to quality 6 it is that"
@@ -84,6 +86,8 @@ def test_files_say_the_quality_that_they_have(code: Callable[..., Coded], tiny_m
     assert code(9.0, 5.0).header.quality == 5
     noisy = code(9.0, 8.0)
     assert noisy.header.quality == 7.5 and noisy.network_runs == 1
+    assert noisy.notes == ("Noisy: coded at quality 7.5 instead of 8, which would show more noise alone.",)
+    assert not code(9.0, 5.0).notes and not code(0.0, 8.0).notes
     assert jdcodec.info(noisy.data).quality == 7.5
     assert jdcodec.decode(noisy.data, model=str(tiny_model)).shape == (128, 192, 3)
 

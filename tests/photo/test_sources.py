@@ -11,13 +11,14 @@ import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from jdcodec.errors import PhotoError
-from jdcodec.photo import read_photo
+from jdcodec.photo import ReadOptions, read_photo
 from jdcodec.photo.stderr import stderr_without
 
 from .samples import exif_block, picture, pillow_file
@@ -129,3 +130,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "options", [{"white_balance": "daylight"}, {"exposure": 1.0}, {"auto_brighten": True}]
+)
+def test_what_is_for_raw_files_alone_is_told_of_others(options: dict[str, Any]) -> None:
+    data = pillow_file(picture(), "PNG")
+    plain, asked = (read_photo(data, ReadOptions(**each)) for each in ({}, options))
+    assert plain.notes == () and asked.notes == ("It is no RAW file: nothing of it was developed anew.",)
+    np.testing.assert_array_equal(plain.pixels, asked.pixels)

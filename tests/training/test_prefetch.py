@@ -289,3 +289,10 @@ def test_an_impossible_number_of_makers(workers: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["train", "--run", str(tmp_path / "run"), "--data-workers", workers])
     assert result.exit_code == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_steps_and_minutes_are_one_or_the_other(tmp_path: Path) -> None:
+    words = ["train", "--run", str(tmp_path / "run"), "--steps", "5", "--max-minutes", "1"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2 and "choose one" in result.output
+    assert not (tmp_path / "run").exists()
