@@ -127,13 +127,17 @@ def _graphs_compiled() -> int:
 
 def _denoise(pixels: Pixels, model: str, device: str) -> Pixels:
     """The picture less all noise that the codec's stem finds in it, window by window as in the encoder."""
+    from jdcodec.codec.denoisers import with_denoiser_for
     from jdcodec.codec.runtime import start_inference
     from jdcodec.codec.symbols import WINDOW_PIXELS
-    from jdcodec.codec.weights import find_model
+    from jdcodec.codec.weights import Weights, find_model
     from jdcodec.codec.windows import cover
-    from jdcodec.inference.interface import to_levels
+    from jdcodec.inference.interface import Inference, to_levels
 
-    inference = start_inference(find_model(model), SCALE.best, device=device)
+    def start(weights: Weights) -> Inference:
+        return start_inference(weights, SCALE.best, device=device)
+
+    inference = start(with_denoiser_for(pixels, find_model(model), start))
     beyond = [(0, -side % _ALIGN) for side in pixels.shape[:2]]
     padded = np.pad(pixels, (*beyond, (0, 0)), mode="edge")
     denoised = np.empty_like(padded)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.codec.denoisers import with_denoiser_for
 from jdcodec.codec.grain_meter import GrainMeter
 from jdcodec.codec.noise import NoisePower, auto_strength
 from jdcodec.codec.noisy import useful_quality
@@ -144,6 +145,8 @@ class _PhotoCoder:
         self._photo = photo
         self._settings = settings
         self._weights = find_model(settings.model)
+        if settings.denoise != 0:
+            self._weights = with_denoiser_for(photo.pixels, self._weights, self._start)
         self._latents: Floats | None = None
         self._noise = 0.0
         self._grain: bytes | None = None
@@ -246,7 +249,13 @@ class _PhotoCoder:
         return auto_strength(self._photo.pixels, self._inference(self._settings.quality))
 
     def _inference(self, quality: float) -> Inference:
+        return self._start(self._weights, quality)
+
+    def _start(self, weights: Weights, quality: float | None = None) -> Inference:
+        """A network at a quality, that of the settings if none is given."""
         from jdcodec.codec.runtime import start_inference
 
         settings = self._settings
-        return start_inference(self._weights, quality, device=settings.device, precision=settings.precision)
+        return start_inference(
+            weights, quality or settings.quality, device=settings.device, precision=settings.precision
+        )

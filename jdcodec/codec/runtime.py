@@ -55,7 +55,7 @@ def _on_openvino(weights: Weights, t: float, precision: str) -> Inference:
 
     bf16 = has_fast_bf16() if precision == "auto" else precision == "bf16"
     with _lock:
-        key = (weights.model_id, "openvino", bf16, usable_cores())
+        key = (weights.model_id, weights.denoiser, "openvino", bf16, usable_cores())
         if key not in _networks:
             check_network(weights)
             _networks[key] = Network(weights.config, weights.network, bf16=bf16, units=weights.tables.units)
@@ -68,7 +68,7 @@ def _on_torch(weights: Weights, t: float, device: str, precision: str) -> Infere
 
     place = _torch_device(device)
     with _lock:
-        key = (weights.model_id, str(place))
+        key = (weights.model_id, weights.denoiser, str(place))
         if key not in _networks:
             _networks[key] = build_network(weights, place)
         network = _networks[key]

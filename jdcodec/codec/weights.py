@@ -38,13 +38,17 @@ _MAX_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Weights:
-    """A weights file as read: `network` holds float16 or float32 arrays by parameter name."""
+    """A weights file as read: `network` holds float16 or float32 arrays by parameter name.
+
+    denoiser: "" for its own, else the name of one that has taken its place (`denoisers`).
+    """
 
     model_id: bytes
     config: ModelConfig
     tables: EntropyTables
     network: Mapping[str, NDArray[Any]]
     path: Path
+    denoiser: str = ""
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ _MIXTURE = 3
 
 def network_shapes(config: ModelConfig) -> Shapes:
     """Names and shapes of a network's arrays, those of `jdcodec.model.network.JointCodec.state_dict()`."""
-    return _denoiser(config) | _analysis(config) | _synthesis(config) | _entropy(config) | _gain(config)
+    return denoiser_shapes(config) | _analysis(config) | _synthesis(config) | _entropy(config) | _gain(config)
 
 
 def _conv(name: str, c_in: int, c_out: int, side: int = 1) -> Shapes:
@@ -37,7 +37,8 @@ def _up(name: str, c_in: int, c_out: int, factor: int) -> Shapes:
     return _conv(f"{name}.mix", c_in, c_out * factor**2)
 
 
-def _denoiser(config: ModelConfig) -> Shapes:
+def denoiser_shapes(config: ModelConfig) -> Shapes:
+    """Those of the denoiser alone."""
     (quarter, eighth), (at_quarter, at_eighth) = config.stem_channels, config.stem_blocks
     return (
         _conv("denoiser.to_quarter", 3, quarter, 4)

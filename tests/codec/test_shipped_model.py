@@ -47,6 +47,7 @@ def test_the_wheel_takes_weights_and_attribution_along() -> None:
     assert {"ATTRIBUTION.tsv", "fast.md", "fast.safetensors"} <= {
         path.name for path in (ROOT / "weights").iterdir()
     }
+    assert (ROOT / "weights" / "denoisers" / "fast-luma.safetensors").is_file()
 
 
 def test_each_photograph_has_a_licence_and_an_address(attribution: list[dict[str, str]]) -> None:
