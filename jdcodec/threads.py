@@ -37,26 +37,28 @@ def in_order(run: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[R
         return
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="jdc")
-    missing: Exception | None = None
     try:
-        remaining = iter(tasks)
-        while True:
-            try:
-                task = next(remaining)
-            except StopIteration:
-                break
-            except Exception as error:
-                missing = error
-                break
-            waiting.append(pool.submit(run, task))
+        for result in _submitted(pool, run, tasks):
+            waiting.append(result)
             if len(waiting) > _AHEAD * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-        if missing is not None:
-            raise missing
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _submitted(
+    pool: ThreadPoolExecutor, run: Callable[[Task], Result], tasks: Iterable[Task]
+) -> Iterator[Future[Result]]:
+    """The result of each task, and in the place of one that cannot be had a failed one."""
+    try:
+        for task in tasks:
+            yield pool.submit(run, task)
+    except Exception as error:
+        failed: Future[Result] = Future()
+        failed.set_exception(error)
+        yield failed
 
 
 @contextlib.contextmanager

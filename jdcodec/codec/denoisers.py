@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 #: The denoiser for noise without colour takes over from this much noise on (`noise_level`), and where it
 #: finds so many times what the other one does. On held-out photographs (`jdcodec.bench.held_out`) it finds
-#: 0.94 to 1.3 times as much of noise with colour, and up to 14 times as much of noise without; in clean ones
-#: up to 2.6 times, but then no more than 0.6 levels.
+#: 0.94 to 1.3 times as much in bursts, and up to 14 times as much of noise without colour; in clean ones up
+#: to 2.6 times, but then no more than 0.6 levels.
 _LEAST_NOISE, _TIMES = 2.0, 1.5
 
 _FORMAT = "jdcodec denoiser 1"

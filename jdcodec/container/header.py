@@ -100,11 +100,10 @@ class Header:
         Both are rounded to the nearest step: code with the header's `quality` and `denoise`, not
         with the values given here, or the decoder uses other ones than the encoder did.
         """
-        _check_range("quality", quality, 1, 8)
         _check_range("denoise strength", denoise, 0, 1)
         return cls(
             model_id=model_id,
-            quality_code=round((quality - 1) * _QUALITY_STEPS),
+            quality_code=_quality_code(quality),
             denoise_percent=round(denoise * 100),
             gray=gray,
             bit_depth=bit_depth,
@@ -115,8 +114,7 @@ class Header:
 
     def at_quality(self, quality: float) -> Header:
         """The same at another quality, 1…8, rounded to the nearest step."""
-        _check_range("quality", quality, 1, 8)
-        return replace(self, quality_code=round((quality - 1) * _QUALITY_STEPS))
+        return replace(self, quality_code=_quality_code(quality))
 
     @property
     def quality(self) -> float:
@@ -249,6 +247,11 @@ def unpack_header(payload: bytes | memoryview) -> tuple[Header, tuple[int, int]]
 def section_bytes_needed(header: Header) -> int:
     """The least number of bytes that the tiles and the end section of `header` take in a file."""
     return header.tile_count * MIN_TILE_SECTION + SECTION_OVERHEAD
+
+
+def _quality_code(quality: float) -> int:
+    _check_range("quality", quality, 1, 8)
+    return round((quality - 1) * _QUALITY_STEPS)
 
 
 def _round_up(value: int, unit: int) -> int:

@@ -56,7 +56,7 @@ def test_the_loss_falls(
         pytest.skip("compressai is not installed: pip install 'jdcodec[reference]'")
     pairs = indexes[recipe.targets] if recipe.source == "pairs" else None
     # The codec starts as a good DCT codec, and so needs longest to be better.
-    steps = 15 if recipe.reference else 120 if recipe.part == "codec" else 80
+    steps = 15 if recipe.reference else 120 if recipe.part == "codec" else 40
     steps = int(os.environ.get("JDC_RECIPE_STEPS", steps))
     trainer = Trainer(
         recipe, make_options(data=DataOptions(pictures, pairs), steps=steps), lambda figures: None

@@ -6,9 +6,9 @@ developed again: the unprocessing of Brooks et al., "Unprocessing images for lea
 CVPR 2019, with a wider range of strengths. Most cameras process further: they smooth luma and chroma
 apart, sharpen, resize and write JPEG, which leaves noise without any white part. A share of the crops
 gets noise of such a spectrum. A recipe may have a share of these get what smoothing that spares edges leaves
-of noise: little where the scene is flat, more along edges and in texture. And a share of cameras takes most
-of the colour out of noise. What is left looks like gray texture, as all noise of black-and-white photographs
-does: a denoiser that has seen none of it takes it for the scene's.
+of noise: little where the scene is flat, more along edges and in texture. Or a share of cameras that take
+most of the colour out of noise: what is left looks like gray texture, as all noise of black-and-white
+photographs does, and is for a denoiser of its own (`jdcodec.codec.denoisers`).
 """
 
 from __future__ import annotations
@@ -54,15 +54,17 @@ class CameraNoise:
     defocused_share: float = 0.2
     unbiased_share: float = 0.8
     uneven_share: float = 0.5
-    luma_share: float = 0.3
-    gray_share: float = 0.08
+    luma_share: float = 0.0
+    gray_share: float = 0.0
 
     def __call__(self, clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) clean sRGB in [0, 1] to (noisy, clean); a share of both is darkened alike."""
         draw = Draw(clean.shape[0], clean.device, generator)
         linear = self._scene(clean, draw)
-        gray = draw.chance(self.gray_share)
-        linear = torch.where(gray, _luminance(linear), linear)
+        gray = torch.zeros_like(linear[:, :1, :1, :1], dtype=torch.bool)
+        if self.gray_share:
+            gray = draw.chance(self.gray_share)
+            linear = torch.where(gray, _luminance(linear), linear)
         camera_to_srgb, white_balance = _random_camera(draw)
         srgb_to_camera = torch.linalg.inv(camera_to_srgb)
         raw = torch.einsum("bij,bjhw->bihw", srgb_to_camera, linear) / white_balance
@@ -93,7 +95,8 @@ class CameraNoise:
         few = draw.of(int(spectral.sum()))
         if few.batch:
             noise[spectral] = _processed(noise[spectral], self.coarse_share, few)
-        noise = _less_coloured(noise, draw.chance(self.luma_share), gray, draw)
+        if self.luma_share or self.gray_share:
+            noise = _less_coloured(noise, draw.chance(self.luma_share), gray, draw)
         room = torch.minimum(clean, 1 - clean) + torch.where(unbiased, 1 / 255, 1.0)
         noisy = (clean + noise.clamp(-room, room)).clamp(0, 1)
         compressed = processed & draw.chance(self.jpeg_share).flatten()
