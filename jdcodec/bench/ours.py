@@ -99,14 +99,17 @@ def _effort(name: str, value: str | None) -> int:
 
 
 def _version(model: str, name: str) -> str:
-    """Version, a hash of the code that files depend on, and model id. Raises Unavailable without weights."""
+    """Version, a hash of the code that files depend on, and of weights. Raises Unavailable without any."""
+    from jdcodec.codec.denoisers import luma_denoiser_id
     from jdcodec.codec.weights import find_model
 
     try:
-        identity = find_model(model).model_id.hex()
+        weights = find_model(model)
+        identity, denoiser = weights.model_id.hex(), luma_denoiser_id(weights)
     except ModelError as error:
         raise Unavailable(f"{name}: {error}") from error
-    return f"jdcodec {jdcodec.__version__}, code {_code()[:8]}, model {identity[:12]}"
+    beside = f", luma denoiser {denoiser[:8]}" if denoiser else ""
+    return f"jdcodec {jdcodec.__version__}, code {_code()[:8]}, model {identity[:12]}{beside}"
 
 
 @lru_cache(maxsize=1)

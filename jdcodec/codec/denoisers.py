@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.atomic import atomic_output
+from jdcodec.codec.file_cache import FileCache
 from jdcodec.codec.noise import may_lack_colour, noise_level
-from jdcodec.codec.weights import Weights
+from jdcodec.codec.weights import Weights, arrays_id
 from jdcodec.errors import ModelError
 from jdcodec.model.shapes import denoiser_shapes
 
@@ -76,10 +76,10 @@ def with_luma_denoiser(weights: Weights) -> Weights | None:
     path = luma_denoiser_of(weights.path)
     if not path.is_file():
         return None
-    arrays = _load(path)
+    identity, arrays = _loaded(path)
     if {name: array.shape for name, array in arrays.items()} != denoiser_shapes(weights.config):
         raise ModelError(f"{path}: the denoiser does not fit the network {weights.name}")
-    return replace(weights, network={**weights.network, **arrays}, denoiser="luma")
+    return replace(weights, network={**weights.network, **arrays}, denoiser=identity)
 
 
 def luma_denoiser_of(weights: Path) -> Path:
@@ -87,21 +87,38 @@ def luma_denoiser_of(weights: Path) -> Path:
     return weights.parent / "denoisers" / f"{weights.stem}-luma.safetensors"
 
 
-@lru_cache(maxsize=2)
-def _load(path: Path) -> dict[str, NDArray[Any]]:
+def luma_denoiser_id(weights: Weights) -> str:
+    """The identity of the denoiser for noise without colour, in hexadecimal; "" where there is none.
+
+    Files depend on it as they do on the model id. Raises ModelError as `with_luma_denoiser` does.
+    """
+    other = with_luma_denoiser(weights)
+    return other.denoiser if other is not None else ""
+
+
+def _load(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
+    """Identity and arrays of a denoiser's file. Raises ModelError."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("format") != _FORMAT:
-                raise ModelError(f"{path}: not a jdcodec denoiser")
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a readable denoiser: {error}") from error
+    if metadata.get("format") != _FORMAT:
+        raise ModelError(f"{path}: not a jdcodec denoiser")
+    identity = arrays_id(_FORMAT, arrays).hex()
+    if metadata.get("denoiser_id") != identity:
+        raise ModelError(f"{path}: the denoiser does not match its id; the file is damaged")
+    return identity, arrays
+
+
+_loaded = FileCache(_load, keep=2)
 
 
 def save_denoiser(path: Path, network: Mapping[str, NDArray[Any]], *, force: bool = False) -> None:
-    """Write the denoiser of a network's arrays, in fp16. Raises OutputError."""
+    """Write the denoiser of a network's arrays, in fp16, with its id. Raises OutputError."""
     from safetensors.numpy import save
 
     arrays = {
@@ -109,5 +126,6 @@ def save_denoiser(path: Path, network: Mapping[str, NDArray[Any]], *, force: boo
         for name, array in network.items()
         if name.startswith("denoiser.")
     }
+    metadata = {"format": _FORMAT, "denoiser_id": arrays_id(_FORMAT, arrays).hex()}
     with atomic_output(path, force=force) as file:
-        file.write(save(arrays, {"format": _FORMAT}))
+        file.write(save(arrays, metadata))

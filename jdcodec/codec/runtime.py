@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +24,14 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-_networks: dict[tuple[object, ...], Any] = {}
+#: Networks that are kept warm; a process that goes through more models lets the longest unused go.
+_MAX_NETWORKS = 8
+
+_networks: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 _lock = threading.Lock()
+
+#: What torch may be asked for: other kinds of device it knows compute nothing, or are none.
+_DEVICE_KINDS = ("cpu", "cuda", "mps", "xpu")
 
 
 def start_inference(
@@ -54,25 +62,33 @@ def _on_openvino(weights: Weights, t: float, precision: str) -> Inference:
     from jdcodec.threads import usable_cores
 
     bf16 = has_fast_bf16() if precision == "auto" else precision == "bf16"
-    with _lock:
-        key = (weights.model_id, weights.denoiser, "openvino", bf16, usable_cores())
-        if key not in _networks:
-            check_network(weights)
-            _networks[key] = Network(weights.config, weights.network, bf16=bf16, units=weights.tables.units)
-        network = _networks[key]
-    return OpenVinoInference(network, t)
+
+    def build() -> Network:
+        check_network(weights)
+        return Network(weights.config, weights.network, bf16=bf16, units=weights.tables.units)
+
+    key = (weights.model_id, weights.denoiser, "openvino", bf16, usable_cores())
+    return OpenVinoInference(_warm(key, build), t)
 
 
 def _on_torch(weights: Weights, t: float, device: str, precision: str) -> Inference:
     from jdcodec.inference.on_torch import TorchInference
 
     place = _torch_device(device)
-    with _lock:
-        key = (weights.model_id, weights.denoiser, str(place))
-        if key not in _networks:
-            _networks[key] = build_network(weights, place)
-        network = _networks[key]
+    key = (weights.model_id, weights.denoiser, str(place))
+    network = _warm(key, lambda: build_network(weights, place))
     return TorchInference(network, t, _torch_dtype(place, precision), weights.tables.units)
+
+
+def _warm(key: tuple[object, ...], build: Callable[[], Any]) -> Any:
+    """The network of a key, built if it is not there."""
+    with _lock:
+        if key not in _networks:
+            _networks[key] = build()
+            while len(_networks) > _MAX_NETWORKS:
+                _networks.popitem(last=False)
+        _networks.move_to_end(key)
+        return _networks[key]
 
 
 def _is_installed(package: str) -> bool:
@@ -94,10 +110,13 @@ def _has_cuda() -> bool:
 def _torch_device(name: str) -> torch.device:
     import torch
 
+    if name.partition(":")[0] not in _DEVICE_KINDS:
+        known = ", ".join(_DEVICE_KINDS)
+        raise ModelError(f"device {name!r} cannot be used: it is none of {known}; try --device cpu")
     try:
         place = torch.device(name)
         torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         # Torch goes on, for pages, with all the kinds of device that it could have been built for.
         reason = first_line(error).partition(". ")[0]
         raise ModelError(f"device {name!r} cannot be used: {reason}; try --device cpu") from error

@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.atomic import atomic_output
+from jdcodec.codec.file_cache import FileCache
 from jdcodec.entropy import EntropyTables
 from jdcodec.errors import ModelError
 from jdcodec.model.config import ModelConfig
@@ -40,7 +40,7 @@ _MAX_BYTES = 1 << 30
 class Weights:
     """A weights file as read: `network` holds float16 or float32 arrays by parameter name.
 
-    denoiser: "" for its own, else the name of one that has taken its place (`denoisers`).
+    denoiser: "" for its own, else the hexadecimal id of one that has taken its place (`denoisers`).
     """
 
     model_id: bytes
@@ -57,7 +57,12 @@ class Weights:
 
 def model_id(config: ModelConfig, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """16 bytes: SHA-256, cut, over the configuration and each array's name, type, shape and bytes."""
-    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
+    return arrays_id(json.dumps(config.to_dict(), sort_keys=True), arrays)
+
+
+def arrays_id(head: str, arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """16 bytes: SHA-256, cut, over a text and each array's name, type, shape and bytes."""
+    digest = hashlib.sha256(head.encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
@@ -93,9 +98,15 @@ def save_weights(
     return identity
 
 
-@lru_cache(maxsize=8)
 def load_weights(path: Path) -> Weights:
-    """Read and check a weights file; raises ModelError with one line about what is wrong."""
+    """A weights file, read and checked once for as long as it stays the same.
+
+    Raises ModelError with one line about what is wrong.
+    """
+    return loaded_weights(path)
+
+
+def _load(path: Path) -> Weights:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -119,6 +130,9 @@ def load_weights(path: Path) -> Weights:
     if (tables.latent_channels, tables.hyper_channels) != (config.latent_channels, config.hyper_channels):
         raise ModelError(f"{path}: the entropy tables are for another width than the network")
     return Weights(promised, config, tables, _below(arrays, _NETWORK), path)
+
+
+loaded_weights = FileCache(_load, keep=8)
 
 
 def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
@@ -152,9 +166,15 @@ def build_network(weights: Weights, device: torch.device) -> JointCodec:
 
 
 def shipped_folders() -> list[Path]:
-    """Where weights that come with the package lie: inside it when installed, beside it in a checkout."""
+    """Where weights that come with the package lie: inside it when installed, beside it in a checkout.
+
+    A folder `weights` beside an installed package is somebody else's.
+    """
     package = Path(__file__).resolve().parent.parent
-    return [folder for folder in (package / "weights", package.parent / "weights") if folder.is_dir()]
+    folders = [package / "weights"]
+    if (package.parent / "pyproject.toml").is_file():
+        folders.append(package.parent / "weights")
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def shipped_models() -> dict[str, Path]:

@@ -15,6 +15,7 @@ import jdcodec
 from jdcodec.codec import encoder
 from jdcodec.codec.denoisers import (
     has_no_colour,
+    luma_denoiser_id,
     luma_denoiser_of,
     save_denoiser,
     with_denoiser_for,
@@ -85,12 +86,14 @@ def test_each_photo_gets_the_denoiser_that_fits() -> None:
         return with_denoiser_for(picture, weights, start).denoiser
 
     clean = scene()
-    assert chosen(noisy(clean, colour=False)) == "luma"
+    luma = luma_denoiser_id(weights)
+    assert len(luma) == 32
+    assert chosen(noisy(clean, colour=False)) == luma
     assert chosen(noisy(clean, colour=True)) == ""
     assert chosen(np.rint(clean).astype(np.uint8)) == ""
     gray = np.rint(clean).astype(np.uint8)[..., :1].repeat(3, axis=2)
-    assert chosen(gray) == "luma"
-    assert chosen(noisy(clean, colour=False).astype(np.uint16) * 257) == "luma"
+    assert chosen(gray) == luma
+    assert chosen(noisy(clean, colour=False).astype(np.uint16) * 257) == luma
 
 
 def test_details_without_colour_are_seen_at_any_size(make_picture: PictureMaker) -> None:
@@ -149,14 +152,33 @@ def test_bad_denoisers_are_refused(
     assert "\n" not in str(caught.value)
 
 
+def test_damage_to_a_denoiser_is_seen(with_other: Path, make_picture: PictureMaker) -> None:
+    """Nothing in the file of a photo would tell that it was made with it."""
+    path = luma_denoiser_of(with_other)
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+    gray = make_picture(64, 64)[..., :1].repeat(3, axis=2)
+    with pytest.raises(ModelError, match="does not match its id"):
+        jdcodec.encode(gray, model=str(with_other))
+
+
+def test_a_denoiser_that_was_replaced_is_another(with_other: Path, make_picture: PictureMaker) -> None:
+    gray = make_picture(64, 64)[..., :1].repeat(3, axis=2)
+    weights = load_weights(with_other)
+    before = luma_denoiser_id(weights), jdcodec.encode(gray, model=str(with_other))
+    save_denoiser(luma_denoiser_of(with_other), weights.network, force=True)
+    after = luma_denoiser_id(weights), jdcodec.encode(gray, model=str(with_other))
+    assert before[0] != after[0] and before[1] != after[1]
+    luma_denoiser_of(with_other).unlink()
+    assert luma_denoiser_id(weights) == ""
+
+
 def test_a_denoiser_of_another_network_is_refused(with_other: Path) -> None:
     weights = load_weights(with_other)
     arrays = dict(weights.network)
     name = next(name for name in arrays if name.startswith("denoiser."))
     save_denoiser(luma_denoiser_of(with_other), {**arrays, name: np.zeros(3)}, force=True)
-    from jdcodec.codec import denoisers
-
-    denoisers._load.cache_clear()
     with pytest.raises(ModelError, match="does not fit"):
         with_luma_denoiser(replace(weights, path=with_other))
 
