@@ -110,7 +110,9 @@ def _to_integers(array: NDArray[Any]) -> Pixels:
     # Written so that NaN fails it.
     if not (low >= -_OVERSHOOT and high <= 1 + _OVERSHOOT):
         raise PhotoError(f"array of floats from {low:g} to {high:g}: must lie in 0…1")
-    integers: Pixels = np.rint(np.clip(array, 0, 1) * 65_535.0).astype(np.uint16)
+    # Half precision has no number between 65,504 and infinity.
+    wide = array.astype(np.float32) if native == np.float16 else array
+    integers: Pixels = np.rint(np.clip(wide, 0, 1) * 65_535.0).astype(np.uint16)
     return integers
 
 

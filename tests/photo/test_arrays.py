@@ -40,6 +40,29 @@ def test_floats_become_16_bits(dtype: type) -> None:
     assert photo.pixels[0, :, 0].tolist() == [0, 32_768, 65_535]
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_half_precision_is_scaled_in_single_precision(order: str) -> None:
+    values = np.linspace(0, 1, 4001).astype(np.float16).astype(order + "f2").reshape(1, -1)
+    expected = np.rint(values.astype(np.float64) * 65_535)
+    # In half precision itself the upper values lie 32 apart, and the last overflows.
+    assert np.abs(from_array(values).pixels[..., 0] - expected).max() <= 1
+
+
+def test_scaling_takes_no_step_in_half_precision() -> None:
+    """Whatever NumPy's rules for `array * number` are: versions before 2 and after it differ."""
+
+    class Halves(np.ndarray):
+        def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+            plain = [each.view(np.ndarray) if isinstance(each, Halves) else each for each in inputs]
+            assert ufunc is not np.multiply or plain[0].dtype != np.float16
+            return np.asarray(getattr(ufunc, method)(*plain, **options)).view(Halves)
+
+    values = np.linspace(0, 1, 11).astype(np.float16).reshape(1, -1)
+    photo = from_array(values.view(Halves))
+    expected = np.rint(values.astype(np.float32) * 65_535)
+    assert np.abs(photo.pixels[..., 0] - expected).max() <= 1
+
+
 def test_a_small_overshoot_is_clipped() -> None:
     photo = from_array(np.array([[-0.003, 1.003]], np.float32))
     assert photo.pixels[0, :, 0].tolist() == [0, 65_535]
