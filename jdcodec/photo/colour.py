@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jdcodec.errors import PhotoError
+from jdcodec.photo.depth import to_8_bit, to_16_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,9 +92,8 @@ def _through_lcms(pixels: Pixels, profile: bytes, space: str) -> tuple[Pixels, t
     from PIL import Image, ImageCms
 
     deep = pixels.dtype == np.uint16
-    eight = (pixels.astype(np.uint32) * 255 + 32_767) // 65_535 if deep else pixels
     mode = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}[space]
-    eight_bit = np.ascontiguousarray(eight.astype(np.uint8))
+    eight_bit = np.ascontiguousarray(to_8_bit(pixels))
     image = Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), eight_bit.tobytes())
     try:
         converted = ImageCms.profileToProfile(
@@ -113,7 +113,7 @@ def _through_lcms(pixels: Pixels, profile: bytes, space: str) -> tuple[Pixels, t
     # A gray profile gives three channels that are equal up to rounding.
     rgb = rgb[..., 1:2] if space == "GRAY" else rgb
     if deep:
-        return rgb.astype(np.uint16) * np.uint16(257), (note + ", at 8 bits.",)
+        return to_16_bit(rgb), (note + ", at 8 bits.",)
     return rgb, (note + ".",)
 
 

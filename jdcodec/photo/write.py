@@ -13,6 +13,7 @@ import numpy as np
 
 from jdcodec.errors import PhotoError
 from jdcodec.photo import exif as exif_block
+from jdcodec.photo.depth import to_8_bit, to_16_bit
 from jdcodec.photo.tiff import ORIENTATION, Tiff
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def encode_image(
             exif_block.groups(exif)
         except PhotoError as error:
             raise PhotoError("the EXIF block is damaged; leave it out") from error
-    pixels = _to_depth(pixels, depth)
+    pixels = to_16_bit(pixels) if depth == 16 else to_8_bit(pixels)
     metadata = _Metadata(exif, xmp, icc)
     try:
         if name == "PPM":
@@ -123,15 +124,6 @@ def _check_pixels(pixels: Pixels, name: str) -> None:
     limit = _MAX_SIDE.get(name, 65_535)
     if max(pixels.shape[:2]) > limit:
         raise PhotoError(f"{name} holds at most {limit} pixels a side; choose PNG or TIFF")
-
-
-def _to_depth(pixels: Pixels, depth: int) -> Pixels:
-    """The same image with samples of 8 or 16 bits, rounded to the nearest."""
-    if depth == 16 and pixels.dtype == np.uint8:
-        return pixels.astype(np.uint16) * np.uint16(257)
-    if depth == 8 and pixels.dtype == np.uint16:
-        return ((pixels.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
-    return pixels
 
 
 def _encode_with_pillow(pixels: Pixels, name: str, quality: int, metadata: _Metadata) -> bytes:
