@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from pathlib import Path
 
+from safetensors import safe_open
+
 from jdcodec.container import Header, JdcFile, Metadata, Tile, parse, serialize
 
 FORMAT = Path(__file__).parents[2] / "docs" / "format.md"
+WEIGHTS = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 
 
 def worked_dump() -> bytes:
@@ -42,3 +46,17 @@ def test_hex_dump_is_the_file_it_says() -> None:
 def test_crc_is_the_one_the_text_names() -> None:
     assert "that of the ASCII string `123456789` is 0xCBF43926" in FORMAT.read_text(encoding="utf-8")
     assert zlib.crc32(b"123456789") == 0xCBF43926
+
+
+def test_names_of_the_weights_file_are_those_it_has() -> None:
+    text = FORMAT.read_text(encoding="utf-8")
+    with safe_open(WEIGHTS, framework="numpy") as file:
+        metadata, arrays = file.metadata(), set(file.keys())
+    tables = set(re.findall(r"`(tables/\w+)`", text))
+    assert tables - {"tables/trellis"} <= arrays
+    assert {name for name in arrays if name.startswith("tables/")} <= tables
+    networks = text[text.index("### Networks") : text.index("| part | parameters")]
+    named = set(re.findall(r"`([a-z_]+)`", networks)) - {"config", "gain", "synthesis", "entropy", "network"}
+    assert named == set(json.loads(metadata["config"]))
+    for part in re.findall(r"`((?:gain|synthesis|entropy)\.[a-z_.0-9]+)`", text):
+        assert any(name.startswith(f"network/{part}") for name in arrays), part
