@@ -101,7 +101,7 @@ def _code(order: Order, task: Task, data: bytes, fetched: float) -> Record:
         "seconds": round(finished - started, 3),
         "write_seconds": round(time.perf_counter() - finished, 3),
         "at": round(time.time(), 3),
-        "notes": list(photo.notes),
+        "notes": [*photo.notes, *coded.notes],
     }
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jdcodec.cluster import worker
 from jdcodec.cluster.job import Order, Record, Task
@@ -40,6 +42,22 @@ def test_a_photo_and_a_raw_are_coded_as_by_one_process(photo: Path, order: Order
         assert data == encode_photo(read_photo(source), order.settings)
         assert (record["state"], record["bytes"], record["device"]) == ("done", len(data), "cpu")
         assert record["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def test_notes_of_the_encoder_are_told_with_those_of_the_photo(
+    photo: Path, order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Image.open(photo) as image:
+        image.putalpha(100)
+        image.save(tmp_path / "see-through.png")
+    encode = worker._encode
+
+    def noted(*arguments: Any) -> Any:
+        return replace(encode(*arguments), notes=("Said by the encoder.",))
+
+    monkeypatch.setattr(worker, "_encode", noted)
+    [record] = _do(order, _task(tmp_path / "see-through.png", tmp_path))
+    assert record["notes"] == ["Its transparent parts were laid on white.", "Said by the encoder."]
 
 
 def test_the_same_content_is_not_coded_again(photo: Path, order: Order, tmp_path: Path) -> None:
