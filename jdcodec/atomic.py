@@ -19,8 +19,12 @@ from typing import BinaryIO
 from jdcodec.errors import OutputError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# What file systems without hard links (FAT, some network mounts) answer to link().
-_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+# What file systems without hard links (FAT, exFAT, some network mounts) answer to link(). Windows says EINVAL
+# there, and EACCES is a policy against links: the temporary file shows that the folder can be written to.
+_NO_HARD_LINKS = (
+    *(errno.EPERM, errno.EACCES, errno.EINVAL, errno.EMLINK),
+    *(errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
+)
 
 
 def check_output(path: str | Path, *, force: bool = False) -> None:
@@ -127,11 +131,20 @@ def _take_name(temporary: Path, target: Path, force: bool) -> None:
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        if target.exists():
-            raise _exists(target) from None
-        temporary.replace(target)
+        _rename(temporary, target)
     else:
         temporary.unlink()
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    """Give the file its name without links. Elsewhere than on Windows one that appears just now is replaced."""
+    if target.exists():
+        raise _exists(target) from None
+    try:
+        temporary.rename(target)
+    except FileExistsError:
+        # Windows renames over nothing.
+        raise _exists(target) from None
 
 
 @contextlib.contextmanager
