@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 Task = TypeVar("Task")
@@ -16,9 +17,65 @@ Result = TypeVar("Result")
 _AHEAD = 2
 
 
+#: More than what the kernel writes into any file that is read here.
+_ENOUGH = 1 << 16
+
+
+def available_cores() -> int:
+    """Processors this process may run on, at most as many as its container has time on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return cores if quota is None else min(cores, quota)
+
+
+def cpu_quota(root: str = "/") -> int | None:
+    """Processors whose time the control groups of this process allow it, rounded up; None: no bound.
+
+    Containers and services are bounded so (`docker run --cpus 2`, CPUQuota= of systemd): they see all
+    processors of the machine, and threads above the quota only wait. The tightest of a group and those above
+    it counts, in version 1 and 2. What is missing or makes no sense is no bound.
+    root: where /proc and /sys lie.
+    """
+    quotas: list[int] = []
+    for line in _text(f"{root}/proc/self/cgroup").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        # Version 2 has one tree without a name of controllers, version 1 one for each set of them.
+        kinds = controllers.split(",")
+        if not controllers:
+            quotas += _quotas(f"{root}/sys/fs/cgroup", path, "cpu.max")
+        elif "cpu" in kinds:
+            for folder in {controllers, "cpu"}:
+                quotas += _quotas(
+                    f"{root}/sys/fs/cgroup/{folder}", path, "cpu.cfs_quota_us", "cpu.cfs_period_us"
+                )
+    return min(quotas, default=None)
+
+
+def _quotas(mount: str, path: str, *names: str) -> Iterator[int]:
+    """Processors by the files `names` (quota and period) of a control group and of those above it."""
+    group = PurePosixPath("/", path)
+    # Seen from within a container the path may lead out of what is mounted; what is not there is no bound.
+    for place in (group, *group.parents) if ".." not in group.parts else (PurePosixPath("/"),):
+        words = " ".join(_text(f"{mount}{place}/{name}") for name in names).split()
+        if len(words) == 2 and all(word.isdecimal() and len(word) < 20 for word in words):
+            quota, period = map(int, words)
+            if quota and period:
+                yield -(-quota // period)
+
+
+def _text(path: str) -> str:
+    """The beginning of a file of the kernel, "" where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(_ENOUGH).decode("ascii", "replace")
+    except (OSError, ValueError):
+        return ""
+
+
 def usable_cores() -> int:
-    """Processors this process may run on, or OMP_NUM_THREADS where that is fewer."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """`available_cores`, or OMP_NUM_THREADS where that is fewer."""
+    available = available_cores()
     with contextlib.suppress(ValueError):
         available = min(available, max(1, int(os.environ.get("OMP_NUM_THREADS", available))))
     return available

@@ -8,11 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from jdcodec import threads
-from jdcodec.threads import background, in_order, usable_cores
+from jdcodec.threads import available_cores, background, cpu_quota, in_order, usable_cores
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -139,15 +140,103 @@ print(usable_cores())
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity")
 def test_processors_in_use() -> None:
-    available = len(os.sched_getaffinity(0))
-    assert cores_with(None) == available
+    assert cores_with(None) == min(len(os.sched_getaffinity(0)), cpu_quota() or 1 << 20)
     assert cores_with(None, affinity=1) == 1
 
 
 def test_fewer_threads_are_taken_where_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr(threads, "cpu_quota", lambda: None)
     for setting, expected in (("3", 3), ("8", 8), ("100", 8), ("0", 1), ("-2", 1), ("many", 8), ("", 8)):
         monkeypatch.setenv("OMP_NUM_THREADS", setting)
         assert usable_cores() == expected, setting
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert usable_cores() == 8
+
+
+def machine(root: Path, files: dict[str, str]) -> str:
+    """A folder with /proc/self/cgroup and files below /sys/fs/cgroup."""
+    for name, text in files.items():
+        path = root / ("proc/self/cgroup" if name == "own" else f"sys/fs/cgroup/{name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return str(root)
+
+
+def version_1(quota: str, period: str = "100000", folder: str = "cpu,cpuacct") -> dict[str, str]:
+    return {f"{folder}/cpu.cfs_quota_us": quota + "\n", f"{folder}/cpu.cfs_period_us": period + "\n"}
+
+
+V1 = "12:pids:/docker/ab\n4:cpu,cpuacct:/docker/ab\n0::/\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"own": "0::/\n", "cpu.max": "200000 100000\n"}, 2),
+        ({"own": "0::/\n", "cpu.max": "150000 100000\n"}, 2),
+        ({"own": "0::/\n", "cpu.max": "5000 100000\n"}, 1),
+        ({"own": "0::/\n", "cpu.max": "max 100000\n"}, None),
+        # The group's own bound, and one above it, of which the tighter counts.
+        ({"own": "0::/a.slice/b.service\n", "a.slice/b.service/cpu.max": "300000 100000"}, 3),
+        ({"own": "0::/a/b\n", "a/b/cpu.max": "800000 100000", "a/cpu.max": "400000 100000"}, 4),
+        ({"own": "0::/a/b\n", "a/b/cpu.max": "max 100000", "a/cpu.max": "100000 50000"}, 2),
+        ({"own": "0::/a\n", "other/cpu.max": "100000 100000"}, None),
+        # Within a container the path is that of the outside, and only the container's group is there.
+        ({"own": V1, **version_1("250000")}, 3),
+        ({"own": V1, **version_1("50000", folder="cpu")}, 1),
+        ({"own": V1, **version_1("200000", folder="cpu,cpuacct/docker/ab")}, 2),
+        ({"own": "3:cpu:/\n", **version_1("600000", "200000", folder="cpu")}, 3),
+        ({"own": V1, **version_1("-1")}, None),
+        ({"own": "3:cpuacct:/\n2:cpuset:/\n", **version_1("100000", folder="cpu")}, None),
+    ],
+)
+def test_a_container_has_as_many_processors_as_its_quota(
+    tmp_path: Path, files: dict[str, str], expected: int | None
+) -> None:
+    assert cpu_quota(machine(tmp_path, files)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "\n", "max", "100000", "0 100000", "100000 0", "-1 100000", "-100000 -100000", "1.5 1", "² 1"),
+        *("1 2 3", "two one", "100000\0 1", "\udcff\udcfe 1", "1" * 30 + " 1", "9" * 100_000, " " * 100_000),
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_a_quota_that_makes_no_sense_is_none(tmp_path: Path, text: str) -> None:
+    assert cpu_quota(machine(tmp_path / "2", {"own": "0::/\n", "cpu.max": text})) is None
+    assert cpu_quota(machine(tmp_path / "1", {"own": V1, **version_1(text, "100000")})) in (None, 1)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "",
+        "nonsense",
+        "::",
+        ":::::",
+        "0:",
+        "0::",
+        "0::/../..",
+        "1:cpu:../../etc\n",
+        "0::/a\0b",
+        "\udcff::/\udcff",
+    ],
+    ids=repr,
+)
+def test_a_control_group_that_makes_no_sense_is_none(tmp_path: Path, own: str) -> None:
+    assert cpu_quota(machine(tmp_path, {"own": own, "a": "no folder"})) is None
+    assert cpu_quota(str(tmp_path / "nothing")) is None
+
+
+def test_no_more_threads_are_taken_than_the_quota_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for quota, expected in ((2, 2), (8, 8), (64, 8), (None, 8)):
+        monkeypatch.setattr(threads, "cpu_quota", lambda quota=quota: quota)
+        assert available_cores() == usable_cores() == expected
+    monkeypatch.setattr(threads, "cpu_quota", lambda: 4)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert usable_cores() == 3 and available_cores() == 4
