@@ -22,6 +22,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from jdcodec.errors import JdcError, LimitError, PhotoError
 from jdcodec.photo import exif
+from jdcodec.photo.tiff import ORIENTATION, STRIP_OFFSETS, TILE_OFFSETS
 from jdcodec.photo.whole import decode_whole_jpeg, require_all_rows, require_whole_jpeg, require_whole_png
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
                     as_decoded = image.mode != "P" and "transparency" not in image.info
                     require_all_rows(data, (raster.samples if as_decoded else np.asarray(image))[-1])
                 # Metadata may follow the pixels in a PNG, so it is read after them.
-                return with_metadata(raster, image, image.info.get("exif"), _notes(data, image))
+                return with_metadata(raster, image, exif_of(image), _notes(data, image))
     except (JdcError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
@@ -112,11 +113,35 @@ def raster_of(image: Image.Image) -> Raster:
     """The samples and the metadata of a Pillow image, which is left as it is. Raises `PhotoError`."""
     try:
         with _quiet_plugins():
-            return with_metadata(raster_at_hand(image), image, image.info.get("exif"), ())
+            # Pixels first: Pillow turns a TIFF while it decodes, and then no longer calls it turned.
+            raster = raster_at_hand(image)
+            return with_metadata(raster, image, exif_of(image), ())
     except JdcError:
         raise
     except Exception as error:
         raise PhotoError(f"cannot be read: {error}") from error
+
+
+def exif_of(image: Image.Image) -> bytes | None:
+    """The EXIF block of an image that is loaded, with its prefix or without; None where it has none.
+
+    Of a TIFF, and of a PNG by ImageMagick, Pillow has the tags, but no block in `info`.
+    """
+    block = image.info.get("exif")
+    if block is not None:
+        return block if isinstance(block, bytes) and block else None
+    try:
+        tags = image.getexif()
+        # Pillow makes up an orientation from that in XMP, which is not applied to files either.
+        if not tags.keys() - {ORIENTATION} and "xmp" in image.info:
+            return None
+        block = tags.tobytes() if tags else None
+    except Exception:
+        # Tags of types that are not theirs, or hexadecimal digits that are none: any exception.
+        return None
+    if block is None or not tags.keys() & {STRIP_OFFSETS, TILE_OFFSETS}:
+        return block
+    return exif.rebuild(block.removeprefix(b"Exif\0\0"))
 
 
 def open_image(data: bytes, format_name: str) -> ImageFile.ImageFile:
@@ -230,13 +255,13 @@ def _undo_premultiplication(raster: Raster) -> Raster:
     return replace(raster, samples=np.concatenate([straight, alpha], axis=2))
 
 
-def with_metadata(raster: Raster, image: Image.Image, block: Any, notes: tuple[str, ...]) -> Raster:
+def with_metadata(raster: Raster, image: Image.Image, block: bytes | None, notes: tuple[str, ...]) -> Raster:
     """Add what Pillow found beside the pixels. block: an EXIF block, with its prefix or without, or None.
 
     An EXIF block that is damaged is left out, with a note: it is no reason to refuse the pixels.
     """
     orientation = 1
-    payload = block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) and block else None
+    payload = block.removeprefix(b"Exif\0\0") if block else None
     if payload is not None:
         orientation = exif.orientation(payload)
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from jdcodec.errors import PhotoError
 from jdcodec.photo import from_array, read_photo
@@ -116,9 +117,69 @@ def test_other_pil_modes_are_refused(mode: str) -> None:
 
 
 def test_an_opened_pil_image_is_like_its_file() -> None:
-    import io
-
     data = pillow_file(picture(), "PNG", exif=b"Exif\0\0" + exif_block(6))
     from_image, from_file = from_array(Image.open(io.BytesIO(data))), read_photo(data)
     np.testing.assert_array_equal(from_image.pixels, from_file.pixels)
     assert (from_image.exif, from_image.iso, from_image.format) == (from_file.exif, 800, "PNG")
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("loaded_before", [False, True])
+@pytest.mark.parametrize(
+    ("settings", "iso"),
+    [
+        ({"exif": exif_block(6)}, 800),
+        # Through libtiff, which Pillow hands no EXIF directory.
+        ({"tiffinfo": {271: "Maker", 274: 6}, "compression": "tiff_lzw"}, None),
+    ],
+)
+def test_an_opened_tiff_brings_its_tags(
+    settings: dict[str, Any], iso: int | None, loaded_before: bool
+) -> None:
+    data = pillow_file(picture(), "TIFF", **settings)
+    image = opened(data)
+    if loaded_before:
+        image.load()
+    from_image, from_file = from_array(image), read_photo(data)
+    np.testing.assert_array_equal(from_image.pixels, from_file.pixels)
+    assert (from_image.height, from_image.width) == (32, 24)
+    assert (from_image.exif, from_image.iso) == (from_file.exif, iso)
+    assert from_image.exif is not None and b"Maker" in from_image.exif
+
+
+def test_tags_that_were_set_on_a_pil_image_are_kept_and_applied() -> None:
+    image = Image.fromarray(picture())
+    image.getexif()[271], image.getexif()[274] = "Maker", 6
+    photo = from_array(image)
+    assert (photo.height, photo.width) == (32, 24)
+    assert photo.exif is not None and b"Maker" in photo.exif
+    assert from_array(Image.fromarray(picture())).exif is None
+
+
+def test_an_orientation_that_only_xmp_has_is_applied_to_no_source() -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    data = pillow_file(picture(), "WEBP", lossless=True, xmp=xmp)
+    for photo in (read_photo(data), from_array(opened(data))):
+        assert (photo.height, photo.width, photo.exif) == (24, 32, None)
+
+
+def test_tags_that_cannot_be_written_are_left_out() -> None:
+    image = Image.fromarray(picture())
+    image.getexif()[271] = object()
+    assert from_array(image).exif is None
+
+
+def test_the_exif_text_of_imagemagick_is_read() -> None:
+    digits = (b"Exif\0\0" + exif_block(6)).hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Raw profile type exif", f"\nexif\n{len(digits) // 2:8d}\n{lines}\n")
+    data = pillow_file(picture(), "PNG", pnginfo=texts)
+    for photo in (read_photo(data), from_array(opened(data))):
+        assert (photo.height, photo.width, photo.iso) == (32, 24, 800)
+    hostile = PngImagePlugin.PngInfo()
+    hostile.add_text("Raw profile type exif", "no\nhexadecimal\ndigits\nhere")
+    assert read_photo(pillow_file(picture(), "PNG", pnginfo=hostile)).exif is None
