@@ -106,18 +106,20 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Write what `jdcodec.encode` makes of an image; raises OSError, and then has written nothing.
 
     Options of `Image.save`: quality, denoise, effort, target_size, target_bpp, max_size, strip, model, device
-    and precision as there; exif, xmp and icc_profile.
+    and precision as there; exif, xmp and icc_profile, which are the image's own where they are not given, and
+    none where they are None or empty.
     """
     import jdcodec
 
     options: dict[str, Any] = dict(getattr(image, "encoderinfo", {}))
-    kinds = ("exif", "xmp", "icc_profile")
-    blocks: dict[Any, Any] = {kind: options[kind] for kind in kinds if options.get(kind)}
-    if isinstance(blocks.get("exif"), Image.Exif):
-        blocks["exif"] = blocks["exif"].tobytes()
-    source = image.copy()
-    source.info = {**image.info, **blocks}
     settings = {name: options[name] for name in _OPTIONS + _MACHINE_OPTIONS if name in options}
+    source = image.copy()
+    source.info = _described(image, options)
+    removed = [kind for kind in ("exif", "xmp") if kind in options and not options[kind]]
+    if removed and isinstance(settings.get("strip", ""), str | None):
+        # Only once it has been read: it may say how the pixels are to be turned.
+        stripped = settings.get("strip")
+        settings["strip"] = ",".join(removed if stripped is None else [stripped, *removed])
     quality = settings.get("quality")
     if isinstance(quality, (int, float)) and not 1 <= quality <= 8:
         raise OSError(
@@ -127,6 +129,24 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         file.write(jdcodec.encode(source, **settings))
     except JdcError as error:
         raise OSError(str(error)) from error
+
+
+def _described(image: Image.Image, options: dict[str, Any]) -> dict[Any, Any]:
+    """The `info` of an image with the metadata that is given in its place.
+
+    As Pillow has it, a profile that is given as None or empty is taken away, and not converted from.
+    """
+    from jdcodec.photo.images import exif_of
+
+    # A copy of a TIFF no longer has its tags.
+    info = {**image.info, "exif": exif_of(image)}
+    for kind in ("exif", "xmp", "icc_profile"):
+        given = options.get(kind)
+        if given:
+            info[kind] = given.tobytes() if isinstance(given, Image.Exif) else given
+    if "icc_profile" in options and not options["icc_profile"]:
+        info["icc_profile"] = None
+    return info
 
 
 def _saving_whole(save: Callable[..., None]) -> Callable[..., None]:

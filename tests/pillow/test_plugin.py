@@ -20,6 +20,8 @@ from PIL import Image
 import jdcodec
 import jdcodec.pillow
 from jdcodec.codec import weights
+from jdcodec.photo import from_array
+from tests.photo.samples import matrix_profile
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,88 @@ def test_save_and_open(coded: Path) -> None:
         assert (image.info["quality"], image.info["denoise"]) == (3.0, 0.5)
         assert image.getexif()[272] == "Model 1" and image.info["xmp"] == b"<x/>"
         np.testing.assert_array_equal(np.asarray(image), jdcodec.decode(coded.read_bytes()))
+
+
+EMPTY = pytest.mark.parametrize("empty", [None, b""])
+
+
+@pytest.fixture
+def described(make_picture: PictureMaker) -> Image.Image:
+    """A picture of 70 × 40 that lies on its side, with a place in its EXIF, an XMP packet and a profile."""
+    exif = Image.Exif()
+    exif[272], exif[274] = "Model 1", 6
+    exif.get_ifd(34853)[1] = "N"
+    image = Image.fromarray(make_picture(40, 70))
+    image.info |= {"exif": exif.tobytes(), "xmp": b"<x/>", "icc_profile": matrix_profile()}
+    return image
+
+
+def saved(image: Image.Image, **options: Any) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JDC", **options)
+    return Image.open(io.BytesIO(file.getvalue()))
+
+
+def test_metadata_that_is_not_spoken_of_is_the_images_own(described: Image.Image) -> None:
+    result = saved(described)
+    assert result.size == (40, 70)
+    assert result.getexif()[272] == "Model 1" and result.getexif().get_ifd(34853) == {1: "N"}
+    assert result.info["xmp"] == b"<x/>"
+
+
+@EMPTY
+@pytest.mark.parametrize("strip", [{}, {"strip": None}, {"strip": "icc"}])
+def test_empty_exif_takes_that_of_the_image_away(
+    described: Image.Image, empty: bytes | None, strip: dict[str, Any]
+) -> None:
+    result = saved(described, exif=empty, **strip)
+    assert "exif" not in result.info and result.info["xmp"] == b"<x/>"
+    # What it said of the orientation has been done.
+    assert result.size == (40, 70)
+    assert "exif" not in saved(described, exif=Image.Exif()).info
+
+
+@EMPTY
+def test_empty_xmp_takes_that_of_the_image_away(described: Image.Image, empty: bytes | None) -> None:
+    result = saved(described, xmp=empty)
+    assert "xmp" not in result.info and "exif" in result.info
+
+
+@EMPTY
+def test_an_empty_profile_leaves_the_values_as_they_are(
+    described: Image.Image, empty: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def look(image: Image.Image, **options: Any) -> bytes:
+        seen.append(from_array(image))
+        return b""
+
+    monkeypatch.setattr(jdcodec, "encode", look, raising=False)
+    for options in ({}, {"icc_profile": empty}):
+        described.save(io.BytesIO(), "JDC", **options)
+    converted, plain = seen
+    assert converted.notes == ("The colours were converted from the embedded profile to sRGB.",)
+    assert plain.notes == () and not np.array_equal(plain.pixels, converted.pixels)
+
+
+def test_metadata_given_and_empty_leave_the_image_as_it_was(described: Image.Image) -> None:
+    before = dict(described.info)
+    saved(described, exif=None, xmp=b"<y/>", icc_profile=b"")
+    assert described.info == before
+
+
+def test_a_strip_that_is_no_text_is_refused_with_empty_metadata_too(described: Image.Image) -> None:
+    with pytest.raises(OSError, match="strip must be text"):
+        saved(described, exif=b"", strip=7)
+
+
+def test_tags_of_a_tiff_are_kept(make_picture: PictureMaker) -> None:
+    file = io.BytesIO()
+    Image.fromarray(make_picture(40, 70)).save(file, "TIFF", tiffinfo={271: "Maker", 274: 6})
+    result = saved(Image.open(io.BytesIO(file.getvalue())))
+    assert result.size == (40, 70) and result.getexif()[271] == "Maker"
+    assert "exif" not in saved(Image.open(io.BytesIO(file.getvalue())), exif=b"").info
 
 
 def test_opening_decodes_nothing(coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
