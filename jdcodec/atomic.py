@@ -25,6 +25,7 @@ _NO_HARD_LINKS = (
     *(errno.EPERM, errno.EACCES, errno.EINVAL, errno.EMLINK),
     *(errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
 )
+_TEMPORARY = ".jdc-*.tmp"
 
 
 def check_output(path: str | Path, *, force: bool = False) -> None:
@@ -69,7 +70,7 @@ def atomic_output(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO
         return
     # The file that a symbolic link names is replaced, as open() would, and not the link.
     target = given.resolve()
-    temporary = target.with_name(f".jdc-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(_TEMPORARY.replace("*", secrets.token_hex(8)))
     file: BinaryIO | None = None
     try:
         with _explained(target):
@@ -91,6 +92,16 @@ def atomic_output(path: str | Path, *, force: bool = False) -> Iterator[BinaryIO
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes left that were killed outright while they wrote into a folder.
+
+    Only for a folder that no other process writes to. What cannot be removed stays.
+    """
+    for left in folder.glob(_TEMPORARY):
+        with contextlib.suppress(OSError):
+            left.unlink()
 
 
 def _create(path: Path, old: os.stat_result | None) -> BinaryIO:
@@ -137,7 +148,7 @@ def _take_name(temporary: Path, target: Path, force: bool) -> None:
 
 
 def _rename(temporary: Path, target: Path) -> None:
-    """Give the file its name without links. Elsewhere than on Windows one that appears just now is replaced."""
+    """Give the file its name without a link. Where renaming replaces, one that appears just now is lost."""
     if target.exists():
         raise _exists(target) from None
     try:

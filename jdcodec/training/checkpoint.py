@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from jdcodec.errors import TrainingError, first_line
+from jdcodec.atomic import atomic_output
+from jdcodec.errors import OutputError, TrainingError, first_line
 from jdcodec.model.config import ModelConfig
 from jdcodec.reference.stored import KEY as REFERENCE_KEY
 
@@ -40,18 +40,21 @@ def save_checkpoint(
                 tensors[f"optimizer/{names[parameter]}/{key}"] = torch.as_tensor(value)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {**architecture, "progress": json.dumps(progress)}
-    temporary = path.with_name(path.name + ".partial")
     try:
-        save_file(tensors, temporary, metadata)
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        # Not `save_file`, which gives the path another file that nobody waits for to be on the disk.
+        data = save(tensors, metadata)
+        with atomic_output(path, force=True) as file:
+            file.write(data)
+    except (OSError, OutputError, SafetensorError) as error:
         raise TrainingError(_unwritten(path, error, tensors)) from error
 
 
 def _unwritten(path: Path, error: Exception, tensors: dict[str, Tensor]) -> str:
     """What to say of a checkpoint that was not written: how much room it takes, where that is short."""
+    if isinstance(error, OutputError):
+        if not isinstance(error.__cause__, OSError):
+            return str(error)
+        error = error.__cause__  # which does not name the file once more
     size = sum(tensor.nbytes for tensor in tensors.values())
     try:
         free = shutil.disk_usage(path.parent).free

@@ -12,7 +12,8 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from jdcodec.errors import TrainingError
+from jdcodec.atomic import atomic_output, remove_leftovers
+from jdcodec.errors import OutputError, TrainingError
 
 from .fingerprint import Fingerprint
 from .recipe import Recipe
@@ -95,18 +96,14 @@ class RunFolder:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / RECIPE_NAME).write_text(
-                json.dumps(self._recipe, indent=2) + "\n", encoding="utf-8"
-            )
-            if self._data is not None:
-                text = json.dumps(self._data.to_dict(), indent=2) + "\n"
-                (self.folder / DATA_NAME).write_text(text, encoding="utf-8")
+            remove_leftovers(self.folder)
             kept = [line for line in self._lines() if json.loads(line)["step"] <= step] if step else []
-            temporary = self.metrics.with_name(METRICS_NAME + ".partial")
-            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-            temporary.replace(self.metrics)
         except OSError as error:
             raise _unwritable(self.folder, error) from error
+        _replace(self.folder / RECIPE_NAME, json.dumps(self._recipe, indent=2) + "\n")
+        if self._data is not None:
+            _replace(self.folder / DATA_NAME, json.dumps(self._data.to_dict(), indent=2) + "\n")
+        _replace(self.metrics, "".join(line + "\n" for line in kept))
         if self._wants_events:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -184,6 +181,17 @@ def _scalars(figures: dict[str, Any]) -> list[tuple[str, float]]:
         )
         found += list(zip(labels, map(float, values)))
     return [(name, value) for name, value in found if name != "step"]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file anew; whenever the run is killed, it is the old or the new one. Raises TrainingError."""
+    try:
+        with atomic_output(path, force=True) as file:
+            file.write(text.encode("utf-8"))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    except OutputError as error:
+        raise TrainingError(str(error)) from error
 
 
 def _unwritable(path: Path, error: OSError) -> TrainingError:

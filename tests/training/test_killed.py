@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,15 +46,16 @@ def die_after_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
 def die_while_saving(monkeypatch: pytest.MonkeyPatch) -> None:
     saved = []
 
-    def save_file(tensors: Any, path: Path, metadata: Any) -> None:
-        saved.append(path)
+    def save(tensors: Any, metadata: Any) -> bytes:
+        saved.append(metadata)
+        data = original(tensors, metadata)
         if len(saved) == 4:
-            path.write_bytes(b"half a checkpoint")
-            die()
-        original(tensors, path, metadata)
+            monkeypatch.setattr(os, "fsync", lambda file: die())
+            return data[: len(data) // 2]
+        return data
 
-    original = checkpoint.save_file
-    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    original = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", save)
 
 
 def die_within_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +112,7 @@ def test_killed_and_resumed_equals_uninterrupted(
     tensors = read_checkpoint(train(short_recipe(), resumed, ignore))[2]
     for name, tensor in kept["tensors"].items():
         torch.testing.assert_close(tensors[name], tensor, atol=1e-6, rtol=1e-4, msg=name)
+    assert not list(options.run.glob(".*"))  # half a checkpoint of the killed run
     assert [step for step, _ in metrics(resumed)] == list(range(1, STEPS + 1))
     assert [loss for _, loss in metrics(resumed)] == pytest.approx(
         [loss for _, loss in kept["metrics"]], abs=1e-3

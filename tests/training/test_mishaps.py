@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from jdcodec.errors import TrainingError
 from jdcodec.model.config import CONFIGS
 from jdcodec.training import checkpoint, loop
 from jdcodec.training.batches import Batch, DataOptions
-from jdcodec.training.checkpoint import read_checkpoint
+from jdcodec.training.checkpoint import read_checkpoint, save_checkpoint
 from jdcodec.training.index import write_index
 from jdcodec.training.loop import Trainer, train
 from jdcodec.training.loss import Loss
@@ -34,6 +35,16 @@ from .samples import picture, write_pairs
 
 def ignore(figures: dict[str, Any]) -> None:
     """Where the figures are not of interest."""
+
+
+def no_room(file: int) -> None:
+    """In the place of a function that writes."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def left_in(folder: Path) -> set[str]:
+    """Names of files that are no text, hidden ones too."""
+    return {path.name for path in folder.iterdir() if path.suffix not in (".json", ".jsonl")}
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, first: int, last: int, factor: float) -> None:
@@ -89,18 +100,19 @@ def test_gradients_that_stay_bad_end_the_run_with_a_checkpoint(
 def test_a_disk_without_room_is_found_before_the_first_step(
     make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def save_file(tensors: Any, path: Path, metadata: Any) -> None:
-        path.write_bytes(b"some")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def save(tensors: Any, metadata: Any) -> bytes:
+        monkeypatch.setattr(os, "fsync", no_room)
+        return original(tensors, metadata)
 
-    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    original = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", save)
     monkeypatch.setattr(Trainer, "_train_step", lambda self: pytest.fail("a step was taken"))
     options = make_options()
     with pytest.raises(
         TrainingError, match=r"checkpoint\.safetensors: cannot be written: no room on the disk"
     ):
         train(short_recipe(), options, ignore)
-    assert not list(options.run.glob("*.partial"))
+    assert left_in(options.run) == set()
 
 
 def test_room_for_one_checkpoint_is_too_little(
@@ -108,16 +120,84 @@ def test_room_for_one_checkpoint_is_too_little(
 ) -> None:
     """A new one lies beside the old one until it is complete."""
 
-    def save_file(tensors: Any, path: Path, metadata: Any) -> None:
-        if any(path.parent.glob("checkpoint.safetensors")):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        original(tensors, path, metadata)
+    options = make_options()
 
-    original = checkpoint.save_file
-    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    def save(tensors: Any, metadata: Any) -> bytes:
+        if (options.run / "checkpoint.safetensors").exists():
+            monkeypatch.setattr(os, "fsync", no_room)
+        return original(tensors, metadata)
+
+    original = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", save)
     monkeypatch.setattr(Trainer, "_train_step", lambda self: pytest.fail("a step was taken"))
     with pytest.raises(TrainingError, match=r"a checkpoint takes \d\.\d MB, and two lie there while one"):
-        train(short_recipe(), make_options(), ignore)
+        train(short_recipe(), options, ignore)
+    assert left_in(options.run) == {"checkpoint.safetensors"}
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(
+    make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power failure could leave an empty one in the place of the old one."""
+    options = make_options(steps=1)
+    synced: list[int] = []
+
+    def fsync(file: int) -> None:
+        synced.append(os.fstat(file).st_ino)
+        original(file)
+
+    original = os.fsync
+    monkeypatch.setattr(os, "fsync", fsync)
+    train(short_recipe(), options, ignore)
+    assert (options.run / "checkpoint.safetensors").stat().st_ino in synced
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_nothing_is_left_of_a_checkpoint_that_was_broken_off(
+    error: type[BaseException], make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = make_options(steps=1)
+    path = train(short_recipe(), options, ignore)
+    before = path.read_bytes()
+    config, progress, _ = read_checkpoint(path)
+    model = torch.nn.Linear(3, 3)
+
+    def fsync(file: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(error):
+        save_checkpoint(path, model, {}, [], progress, {"config": json.dumps(config.to_dict())})
+    assert path.read_bytes() == before and left_in(options.run) == {path.name}
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("nowhere", "no such folder: "), ("file", "cannot be written: [Errno 20] Not a dir")],
+)
+def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(
+    tmp_path: Path, place: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / place / "checkpoint.safetensors"
+    with pytest.raises(TrainingError) as caught:
+        save_checkpoint(path, torch.nn.Linear(3, 3), {}, [], {}, {})
+    said = str(caught.value)
+    assert said.startswith(f"{path}: {reason}") and "\n" not in said
+
+
+def test_what_a_run_says_of_itself_is_replaced_whole(
+    make_options: OptionsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = make_options(steps=1)
+    train(short_recipe(), options, ignore)
+    before = {path: path.read_bytes() for path in options.run.iterdir() if path.suffix in (".json", ".jsonl")}
+    assert len(before) == 3
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(TrainingError, match=r"recipe\.json: no room left on the disk"):
+        train(short_recipe(seed=7), make_options(steps=1, force=True), ignore)
+    assert {path: path.read_bytes() for path in before} == before
+    assert left_in(options.run) == {"checkpoint.safetensors"}
 
 
 @pytest.mark.parametrize(("part", "optimizer"), [("all", "muon"), ("all", "adam"), ("stem", "muon")])
@@ -126,12 +206,12 @@ def test_the_first_checkpoint_is_as_large_as_the_others(
 ) -> None:
     sizes: list[dict[str, torch.Size]] = []
 
-    def save_file(tensors: Any, path: Path, metadata: Any) -> None:
+    def save(tensors: Any, metadata: Any) -> bytes:
         sizes.append({name: tensor.shape for name, tensor in tensors.items()})
-        original(tensors, path, metadata)
+        return original(tensors, metadata)
 
-    original = checkpoint.save_file
-    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    original = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", save)
     train(short_recipe(part=part, optimizer=optimizer), make_options(steps=2), ignore)
     assert len(sizes) == 3 and sizes[0] == sizes[2]
     assert any(name.startswith("optimizer/") for name in sizes[0])
