@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 Task = TypeVar("Task")
@@ -67,7 +67,7 @@ def _quotas(mount: str, path: str, *names: str) -> Iterator[int]:
 def _text(path: str) -> str:
     """The beginning of a file of the kernel, "" where it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             return file.read(_ENOUGH).decode("ascii", "replace")
     except (OSError, ValueError):
         return ""
