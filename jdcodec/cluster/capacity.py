@@ -245,12 +245,7 @@ def _report(
     batch: int = typer.Option(8, min=1, help="Photos a batch."),
 ) -> None:
     """Workers, hours and cost of a large job, from the manifest of a small one or from figures."""
-    try:
-        counts = [int(count) for count in workers.split(",")]
-    except ValueError:
-        counts = [0]
-    if min(counts) < 1:
-        raise typer.BadParameter(f"{workers!r}: must be counts such as 16,64", param_hint="--workers")
+    counts = _counts(workers)
     sizes = {"--megabytes-in": megabytes_in, "--megabytes-out": megabytes_out}
     figures = {"--megapixels": megapixels, "--seconds": seconds or 1.0, "--busy": busy, **sizes}
     for option, figure in figures.items():
@@ -262,21 +257,7 @@ def _report(
         assert seconds is not None
         loads = {"given": Load(seconds, megapixels, 1e6 * megabytes_in, 1e6 * megabytes_out)}
     else:
-        loads = {}
-        together, measured = _measured(manifest)
-        if together is not None:
-            typer.echo(
-                f"workers: {together.workers}, all warm after {together.warm_up:.3g} s; from then on "
-                f"{together.photos:.3g} photos/s, {together.megapixels:.3g} MP/s together\n"
-            )
-        for device, (count, load) in measured.items():
-            speed = load.megapixels / load.seconds
-            typer.echo(
-                f"{device}: {count} photos of {load.megapixels:.3g} megapixels, {load.seconds:.3g} s each on "
-                f"one worker thread ({speed:.3g} MP/s), {load.bytes_in / 1e6:.3g} MB to "
-                f"{load.bytes_out / 1e6:.3g} MB\n"
-            )
-            loads[device] = load.scaled(megapixels)
+        loads = {device: load.scaled(megapixels) for device, load in _say_measured(manifest).items()}
     for device, load in loads.items():
         plan = Plan(load, photos, 1, busy, batch)
         read, written, kept = (photos * size for size in (load.bytes_in, load.bytes_out, _MANIFEST_LINE))
@@ -288,6 +269,35 @@ def _report(
         )
         for line in table(load, photos, counts, busy=busy, batch=batch):
             typer.echo(line)
+
+
+def _counts(text: str) -> list[int]:
+    """The value of --workers; raises BadParameter."""
+    try:
+        counts = [int(count) for count in text.split(",")]
+    except ValueError:
+        counts = [0]
+    if min(counts) < 1:
+        raise typer.BadParameter(f"{text!r}: must be counts such as 16,64", param_hint="--workers")
+    return counts
+
+
+def _say_measured(manifest: Path) -> dict[str, Load]:
+    """Print what a run measured; returns the mean load by kind of device. Raises ClusterError."""
+    together, measured = _measured(manifest)
+    if together is not None:
+        typer.echo(
+            f"workers: {together.workers}, all warm after {together.warm_up:.3g} s; from then on "
+            f"{together.photos:.3g} photos/s, {together.megapixels:.3g} MP/s together\n"
+        )
+    for device, (count, load) in measured.items():
+        speed = load.megapixels / load.seconds
+        typer.echo(
+            f"{device}: {count} photos of {load.megapixels:.3g} megapixels, {load.seconds:.3g} s each on "
+            f"one worker thread ({speed:.3g} MP/s), {load.bytes_in / 1e6:.3g} MB to "
+            f"{load.bytes_out / 1e6:.3g} MB\n"
+        )
+    return {device: load for device, (_, load) in measured.items()}
 
 
 def _measured(manifest: Path) -> tuple[Pace | None, dict[str, tuple[int, Load]]]:
