@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Literal
 
 from jdcodec.errors import PhotoError
+from jdcodec.photo.thumbnail import without_thumbnail
 from jdcodec.photo.tiff import (
     EXIF_IFD,
     GPS_IFD,
@@ -66,13 +67,13 @@ def orientation(payload: bytes) -> int:
 
 
 def upright(payload: bytes) -> bytes:
-    """The same block with its orientation set to 1, every other byte in place.
+    """The same block for pixels that are upright: orientation 1, no thumbnail, every other byte in place.
 
     In place, because maker notes hold offsets from the start of the block. Raises `PhotoError` where the
     block is not a TIFF structure.
     """
     tiff = Tiff(payload)
-    return _with_integer(tiff, tiff.directory(tiff.first_offset), ORIENTATION, 1)
+    return without_thumbnail(_with_integer(tiff, tiff.directory(tiff.first_offset), ORIENTATION, 1))
 
 
 def as_srgb(payload: bytes) -> bytes:

@@ -126,6 +126,23 @@ def test_strip_all_leaves_nothing(encode: Callable[..., Path], tiny_model: Path)
 
 
 @needs_exiftool
+def test_the_thumbnail_of_a_photo_does_not_outlive_its_turning(
+    sources: dict[str, Path], make_picture: PictureMaker, tiny_model: Path, tmp_path: Path
+) -> None:
+    small, photo, coded = (tmp_path / name for name in ("small.jpg", "photo.jpg", "photo.jdc"))
+    Image.fromarray(make_picture(120, 160)).save(small, quality=95)
+    photo.write_bytes(sources["jpg"].read_bytes())
+    exiftool("-q", "-overwrite_original", f"-ThumbnailImage<={small}", photo)
+    assert tags(photo)[0]["ThumbnailLength"] == small.stat().st_size
+    assert jdc("encode", photo, "-o", coded, "--model", tiny_model, "-q", 1).exit_code == 0
+    block = parse(coded.read_bytes()).metadata.exif
+    assert block is not None and len(block) < 1000 < small.stat().st_size
+    (found,) = tags(decode(coded, "jpeg", tiny_model))
+    assert {name: found.get(name) for name in WRITTEN} == WRITTEN
+    assert not [name for name in found if name.startswith("Thumbnail")] and "Warning" not in found
+
+
+@needs_exiftool
 def test_info_says_it_in_words(encode: Callable[..., Path]) -> None:
     printed = jdc("info", encode("tif")).output
     for line in (
