@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -21,11 +21,15 @@ from jdcodec.cli.streams import STANDARD, named, opened, source_name, write_stan
 
 if TYPE_CHECKING:
     from jdcodec.codec.picture import Picture, Reading
+    from jdcodec.container import Header
+    from jdcodec.photo.photo import Pixels
 
 _PART = "Part of the picture"
 _DAMAGE = "Damage"
 #: Formats that have a quality; the others keep every pixel.
 _LOSSY = ("avif", "jpeg", "jpg", "webp")
+#: Netpbm has names for both: a .pgm is gray, a .ppm is not.
+_GRAY_ONLY, _COLOUR_ONLY = "pgm", "ppm"
 
 
 class ImageFormat(StrEnum):
@@ -113,7 +117,7 @@ def decode(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
 ) -> None:
-    """Decode .jdc files to PNG, TIFF, JPEG, WebP, AVIF or PPM.
+    """Decode .jdc files to PNG, TIFF, JPEG, WebP, AVIF or PPM; gray photos have one channel.
 
     jdc decode photo.jdc -o photo.png
     """
@@ -207,14 +211,14 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
     if job.target != STANDARD:
         check_output(job.target, force=writing.force)
     started = time.perf_counter()
-    picture = _read(job.source, reading, writing.longest)
+    picture, header = _read(job.source, reading, writing)
     pixels = picture.pixels if writing.longest is None else shrink(picture.pixels, writing.longest)
     seconds = time.perf_counter() - started
     kept = picture.metadata
     metadata = strip(MetadataBlocks(kept.exif, kept.xmp, kept.icc), writing.stripped)
     with _named_output(job.target):
         data = encode_image(
-            pixels,
+            _channels(pixels, header, writing.format, metadata.icc),
             format=writing.format,
             bit_depth=writing.bit_depth,
             quality=writing.quality,
@@ -238,26 +242,37 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
     return figures | ({"damage": picture.damage} if picture.damage else {})
 
 
-def _read(source: str, reading: Reading, longest: int | None) -> Picture:
+def _channels(pixels: Pixels, header: Header, format: str, icc: bytes | None) -> Pixels:
+    """Pixels as they are written: (H, W) of a gray photo where format and profile allow it, else (H, W, 3)."""
+    # A profile says at byte 16 what it is for (ICC.1:2022, 7.2.8); other encoders may put in one of colours.
+    fits = icc is None or icc[16:20] == b"GRAY" or format == _GRAY_ONLY
+    return pixels[..., 0] if header.gray and fits and format != _COLOUR_ONLY else pixels
+
+
+def _read(source: str, reading: Reading, writing: _Writing) -> tuple[Picture, Header]:
+    """Decode a file; raises PhotoError before that for a picture in colour that is to become a .pgm."""
     from jdcodec.codec.picture import read_picture
+    from jdcodec.container import Reader, scan
+    from jdcodec.errors import PhotoError
 
     with opened(source) as file, named(source_name(source)):
-        return read_picture(file, _reading_for(file, reading, longest))
+        limits = reading.settings.limits
+        header = scan(file.read(), limits).header if reading.tolerant else Reader(file, limits).header
+        file.seek(0)
+        if writing.format == _GRAY_ONLY and not header.gray:
+            raise PhotoError("is in colour, and a .pgm holds gray alone; choose .ppm, or another format")
+        return read_picture(file, _reading_for(header, reading, writing.longest)), header
 
 
-def _reading_for(file: BinaryIO, reading: Reading, longest: int | None) -> Reading:
+def _reading_for(header: Header, reading: Reading, longest: int | None) -> Reading:
     """The same with the smallest preview still twice as large as what is wanted, as a filter needs."""
     from dataclasses import replace
 
     from jdcodec.codec.region import SCALES
-    from jdcodec.container import Reader, scan
 
     view = reading.view
     if longest is None or view.scale > 1:
         return reading
-    limits = reading.settings.limits
-    header = scan(file.read(), limits).header if reading.tolerant else Reader(file, limits).header
-    file.seek(0)
     part = view.region or header
     side = max(part.width, part.height)
     scale = max(scale for scale in SCALES if scale == 1 or side >= 2 * longest * scale)
