@@ -19,7 +19,7 @@ _USAGE = typer.BadParameter.__base__ or Exception
 
 
 def commands(document: str) -> list[str]:
-    """Lines of a document's code blocks that begin with jdc, after torchrun or not; one that goes on is one."""
+    """Lines of a document's code blocks that begin with jdc, or with torchrun; one that goes on is one."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", (ROOT / document).read_text(encoding="utf-8"), re.M | re.S)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     found = [re.sub(r"^torchrun .* -- +", "", line) for line in lines]
