@@ -12,11 +12,11 @@ from jdcodec.photo.photo import Photo, ReadOptions
 
 if TYPE_CHECKING:
     from jdcodec.photo.read import from_array, read_photo
-    from jdcodec.photo.write import encode_image
+    from jdcodec.photo.write import encode_image, fitting_metadata
 
-__all__ = ["Photo", "ReadOptions", "encode_image", "from_array", "read_photo"]
+__all__ = ["Photo", "ReadOptions", "encode_image", "fitting_metadata", "from_array", "read_photo"]
 
-_HOMES = {"from_array": "read", "read_photo": "read", "encode_image": "write"}
+_HOMES = {"from_array": "read", "read_photo": "read", "encode_image": "write", "fitting_metadata": "write"}
 
 
 def __getattr__(name: str) -> Any:

@@ -86,7 +86,7 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
         require_whole_png(data)
     scans = require_whole_jpeg(data) if format_name == "JPEG" else None
     try:
-        with _quiet_plugins():
+        with quiet_plugins():
             if format_name == "TIFF":
                 return read_tiff(data, options)
             with open_image(data, format_name) as image:
@@ -112,7 +112,7 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
 def raster_of(image: Image.Image) -> Raster:
     """The samples and the metadata of a Pillow image, which is left as it is. Raises `PhotoError`."""
     try:
-        with _quiet_plugins():
+        with quiet_plugins():
             # Pixels first: Pillow turns a TIFF while it decodes, and then no longer calls it turned.
             raster = raster_at_hand(image)
             return with_metadata(raster, image, exif_of(image), ())
@@ -309,7 +309,7 @@ class _Guard:
 
 
 @contextlib.contextmanager
-def _quiet_plugins() -> Iterator[None]:
+def quiet_plugins() -> Iterator[None]:
     """Keep what Pillow's plugins find odd in a file from the terminal.
 
     Filters of warnings are the process's, so the first reader sets one and the last one takes it away. It

@@ -6,7 +6,6 @@ import io
 import itertools
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from jdcodec.errors import PhotoError
 from jdcodec.photo import exif as exif_block
 from jdcodec.photo.depth import to_8_bit, to_16_bit
+from jdcodec.photo.metadata import MetadataBlocks
 from jdcodec.photo.tiff import ORIENTATION, Tiff
 
 if TYPE_CHECKING:
@@ -34,21 +34,15 @@ _FORMATS = {
 _DEEP_FORMATS = ("PNG", "TIFF", "PPM")
 _DEFAULT_QUALITY = {"JPEG": 95, "WEBP": 95, "AVIF": 90}
 _MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-# What one APP1 segment holds after its length and its prefix.
-_MAX_JPEG_EXIF, _MAX_JPEG_XMP = 65_527, 65_504
+# What one APP1 segment holds after its length and its prefix, and 255 APP2 segments of a profile.
+_MAX_JPEG_EXIF, _MAX_JPEG_XMP, _MAX_JPEG_ICC = 65_527, 65_504, 255 * 65_519
+_CLASSIC_TIFF = 42
 
 # TIFF tags and values.
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS = 256, 257, 258, 259, 262, 273
 _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES, _PREDICTOR, _XMP, _ICC = 277, 278, 279, 317, 700, 34675
 _DEFLATE, _HORIZONTAL, _MIN_IS_BLACK, _RGB = 8, 2, 1, 2
 _STRIP_TARGET_BYTES = 1 << 18
-
-
-@dataclass(frozen=True, slots=True)
-class _Metadata:
-    exif: bytes | None
-    xmp: bytes | None
-    icc: bytes | None
 
 
 def encode_image(
@@ -70,9 +64,10 @@ def encode_image(
     quality: 1 to 100, for JPEG, WebP and AVIF; the others are lossless and ignore it. Colour is never
     subsampled in JPEG and AVIF.
     exif: a TIFF structure without prefix. TIFF and an overfull JPEG keep of it what
-    `exif.rebuild` keeps; PPM holds no metadata.
+    `exif.rebuild` keeps; PPM holds no metadata. Metadata never keeps the pixels from being written: what is
+    damaged or does not fit is left out, and `fitting_metadata` says what that is.
 
-    Raises `PhotoError` where the format cannot hold what is asked for.
+    Raises `PhotoError` where the format cannot hold the pixels as it is asked to.
     """
     name = _format_name(format)
     _check_pixels(pixels, name)
@@ -83,13 +78,8 @@ def encode_image(
         raise PhotoError(f"{name} holds 8 bits a channel here; choose PNG, TIFF or PPM for 16")
     if quality is not None and not 1 <= quality <= 100:
         raise PhotoError(f"quality {quality}: must lie between 1 and 100")
-    if exif is not None:
-        try:
-            exif_block.groups(exif)
-        except PhotoError as error:
-            raise PhotoError("the EXIF block is damaged; leave it out") from error
     pixels = to_16_bit(pixels) if depth == 16 else to_8_bit(pixels)
-    metadata = _Metadata(exif, xmp, icc)
+    metadata, _ = fitting_metadata(MetadataBlocks(exif, xmp, icc), name)
     try:
         if name == "PPM":
             from jdcodec.photo.pnm import write_pnm
@@ -100,11 +90,48 @@ def encode_image(
         if name == "PNG" and depth == 16:
             from jdcodec.photo.png import encode_deep_png
 
-            return encode_deep_png(pixels, exif=exif, xmp=xmp, icc=icc)
+            return encode_deep_png(pixels, exif=metadata.exif, xmp=metadata.xmp, icc=metadata.icc)
         return _encode_with_pillow(pixels, name, quality or _DEFAULT_QUALITY.get(name, 0), metadata)
     except (OSError, ValueError, SyntaxError, struct.error) as error:
         # What Pillow and its encoders raise for sizes and blocks that they cannot hold.
         raise PhotoError(f"{name} cannot be written: {error}") from error
+
+
+def fitting_metadata(blocks: MetadataBlocks, format: str) -> tuple[MetadataBlocks, tuple[str, ...]]:
+    """What a file of a format, named as for `encode_image`, holds of metadata, and a note for each loss.
+
+    Raises `PhotoError` for an unknown format.
+    """
+    name = _format_name(format)
+    exif, notes = _fitting_exif(blocks.exif or None, name)
+    xmp, icc = blocks.xmp or None, blocks.icc or None
+    if name == "JPEG" and xmp is not None and len(xmp) > _MAX_JPEG_XMP:
+        xmp = None
+        notes.append(
+            f"Its XMP was left out: it takes more than the {_MAX_JPEG_XMP:,} bytes that a JPEG holds."
+        )
+    if name == "JPEG" and icc is not None and len(icc) > _MAX_JPEG_ICC:
+        icc = None
+        notes.append("Its colour profile was left out: it is too large for a JPEG.")
+    return MetadataBlocks(exif, xmp, icc), tuple(notes)
+
+
+def _fitting_exif(block: bytes | None, name: str) -> tuple[bytes | None, list[str]]:
+    """An EXIF block as a format holds it, or None, and notes."""
+    if block is None:
+        return None, []
+    try:
+        # Other programs do not read the variants of TIFF that camera RAW comes in.
+        fitting = block if Tiff(block).magic == _CLASSIC_TIFF else exif_block.rebuild(block)
+        exif_block.groups(block)
+    except PhotoError:
+        return None, ["Its EXIF block is damaged and was left out."]
+    if name != "JPEG" or fitting is None or len(fitting) <= _MAX_JPEG_EXIF:
+        return fitting, []
+    small = exif_block.rebuild(fitting)
+    if small is None or len(small) > _MAX_JPEG_EXIF:
+        return None, ["Its EXIF block was left out: it is too large for a JPEG."]
+    return small, ["Its EXIF block is too large for a JPEG: its maker notes and the like were left out."]
 
 
 def _format_name(text: str) -> str:
@@ -126,18 +153,16 @@ def _check_pixels(pixels: Pixels, name: str) -> None:
         raise PhotoError(f"{name} holds at most {limit} pixels a side; choose PNG or TIFF")
 
 
-def _encode_with_pillow(pixels: Pixels, name: str, quality: int, metadata: _Metadata) -> bytes:
+def _encode_with_pillow(pixels: Pixels, name: str, quality: int, metadata: MetadataBlocks) -> bytes:
     """8-bit PNG, JPEG, WebP or AVIF."""
     from PIL import Image, PngImagePlugin
+
+    from jdcodec.photo.images import quiet_plugins
 
     image = Image.fromarray(np.ascontiguousarray(pixels))
     settings: dict[str, Any] = {"icc_profile": metadata.icc} if metadata.icc else {}
     block, xmp = metadata.exif, metadata.xmp
     if name == "JPEG":
-        if block and len(block) > _MAX_JPEG_EXIF:
-            block = exif_block.rebuild(block)
-        if xmp and len(xmp) > _MAX_JPEG_XMP:
-            raise PhotoError(f"a JPEG holds {_MAX_JPEG_XMP} bytes of XMP, not {len(xmp)}; choose PNG or TIFF")
         settings |= {"quality": quality, "subsampling": "4:4:4", "optimize": True}
     elif name == "AVIF":
         if block:
@@ -159,11 +184,12 @@ def _encode_with_pillow(pixels: Pixels, name: str, quality: int, metadata: _Meta
         # JPEG wants the prefix, Pillow takes it off for PNG and WebP, and AVIF has none.
         settings["exif"] = block if name == "AVIF" else b"Exif\0\0" + block
     file = io.BytesIO()
-    image.save(file, name, **settings)
+    with quiet_plugins():
+        image.save(file, name, **settings)
     return file.getvalue()
 
 
-def _encode_tiff(pixels: Pixels, metadata: _Metadata) -> bytes:
+def _encode_tiff(pixels: Pixels, metadata: MetadataBlocks) -> bytes:
     """A TIFF with Deflate after horizontal differencing, and the EXIF tags where TIFF has them.
 
     Written here since Pillow has no 16-bit colour and tifffile no EXIF directory. The byte order is that

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from jdcodec.errors import PhotoError
-from jdcodec.photo import encode_image, exif, read_photo
+from jdcodec.photo import encode_image, exif, fitting_metadata, read_photo
+from jdcodec.photo.metadata import MetadataBlocks
 
 from .samples import exif_block, matrix_profile, picture
 
@@ -106,21 +110,92 @@ def test_metadata(format_name: str, bits: int, order: str) -> None:
     assert photo.iso == 800 and photo.xmp == XMP
 
 
-def test_a_block_too_large_for_jpeg_loses_its_maker_note() -> None:
+def large_block(tag: int) -> bytes:
+    """An EXIF block with 70,000 bytes of one tag."""
     source = Image.Exif()
     source[271] = "Maker"
-    source.get_ifd(34665)[37500] = bytes(70_000)
-    block = source.tobytes().removeprefix(b"Exif\0\0")
+    source.get_ifd(34665)[tag] = bytes(70_000)
+    return source.tobytes().removeprefix(b"Exif\0\0")
+
+
+def test_a_block_too_large_for_jpeg_loses_its_maker_note() -> None:
+    block = large_block(37500)
     assert exif.rebuild(read_photo(encode_image(picture(), format="jpeg", exif=block)).exif or b"")
     assert len(read_photo(encode_image(picture(), format="webp", exif=block)).exif or b"") == len(block)
-    with pytest.raises(PhotoError, match="bytes of XMP"):
-        encode_image(picture(), format="jpeg", xmp=bytes(70_000))
+    kept, notes = fitting_metadata(MetadataBlocks(block, None, None), "jpeg")
+    assert kept.exif == exif.rebuild(block)
+    assert notes == ("Its EXIF block is too large for a JPEG: its maker notes and the like were left out.",)
+    assert fitting_metadata(MetadataBlocks(block, None, None), "webp") == (
+        MetadataBlocks(block, None, None),
+        (),
+    )
+
+
+def test_a_block_whose_every_tag_is_large_is_left_out_of_a_jpeg() -> None:
+    order, image, photo, gps = exif.groups(exif_block())
+    values = {tag: (exif.UNDEFINED, 4000, bytes(4000)) for tag in range(41985, 41997)}
+    values |= {tag: (exif.UNDEFINED, 4000, bytes(4000)) for tag in range(37377, 37387)}
+    block = exif.build(order, image, photo | values, gps)
+    assert block is not None
+    written = read_photo(encode_image(picture(), format="jpeg", exif=block))
+    assert written.exif is None
+    _, notes = fitting_metadata(MetadataBlocks(block, None, None), "jpeg")
+    assert notes == ("Its EXIF block was left out: it is too large for a JPEG.",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "note"),
+    [
+        ("xmp", 65_504, None),
+        ("xmp", 65_505, "Its XMP was left out: a JPEG holds 65,504 bytes of it."),
+        ("icc", 255 * 65_519 + 1, "Its colour profile was left out: it is too large for a JPEG."),
+    ],
+)
+def test_what_a_jpeg_does_not_hold_is_left_out_with_a_note(kind: str, size: int, note: str | None) -> None:
+    blocks = {"exif": None, "xmp": None, "icc": None} | {kind: bytes(size)}
+    image = Image.open(io.BytesIO(encode_image(picture(), format="jpeg", **blocks)))
+    assert (image.info.get("icc_profile" if kind == "icc" else kind) is None) == (note is not None)
+    assert fitting_metadata(MetadataBlocks(**blocks), ".JPG")[1] == ((note,) if note else ())
+    assert fitting_metadata(MetadataBlocks(**blocks), "png") == (MetadataBlocks(**blocks), ())
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("block", [b"MM\0*\0\0\xff\xff", b"junk", b"II*\0"])
+def test_damaged_exif_is_left_out_and_the_pixels_written(format_name: str, bits: int, block: bytes) -> None:
+    data = encode_image(picture(bits=bits), format=format_name, exif=block, xmp=XMP)
+    photo = read_photo(data)
+    assert photo.exif is None and photo.xmp == (None if format_name == "ppm" else XMP)
+    kept, notes = fitting_metadata(MetadataBlocks(block, XMP, None), format_name)
+    assert kept == MetadataBlocks(None, XMP, None)
+    assert notes == ("Its EXIF block is damaged and was left out.",)
 
 
 @pytest.mark.parametrize("format_name", ["png", "tiff", "jpeg", "webp", "avif"])
-def test_damaged_exif_is_refused(format_name: str) -> None:
-    with pytest.raises(PhotoError, match="EXIF block is damaged"):
-        encode_image(picture(), format=format_name, exif=b"MM\0*\0\0\xff\xff")
+def test_empty_metadata_is_none(format_name: str) -> None:
+    data = encode_image(picture(), format=format_name, exif=b"", xmp=b"", icc=b"")
+    assert read_photo(data).exif is None or format_name == "tiff"
+    empty = MetadataBlocks(b"", b"", b"")
+    assert fitting_metadata(empty, format_name) == (MetadataBlocks(None, None, None), ())
+
+
+@pytest.mark.parametrize("format_name", ["png", "tiff", "jpeg", "webp", "avif"])
+def test_exif_in_a_variant_of_tiff_is_laid_out_anew(format_name: str) -> None:
+    block = exif_block()
+    data = encode_image(picture(), format=format_name, exif=block[:2] + b"\x55\0" + block[4:])
+    assert Image.open(io.BytesIO(data)).getexif()[272] == "Model 1"
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.sampled_from(FORMATS), st.data())
+def test_no_exif_is_a_reason_not_to_write(format_name: str, data: st.DataObject) -> None:
+    block = bytearray(exif_block())
+    for _ in range(data.draw(st.integers(1, 6))):
+        block[data.draw(st.integers(0, len(block) - 1))] = data.draw(st.integers(0, 255))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        written = encode_image(picture(8, 8), format=format_name, exif=bytes(block))
+    assert read_photo(written).width == 8
 
 
 @pytest.mark.parametrize(
