@@ -107,9 +107,7 @@ def fitting_metadata(blocks: MetadataBlocks, format: str) -> tuple[MetadataBlock
     xmp, icc = blocks.xmp or None, blocks.icc or None
     if name == "JPEG" and xmp is not None and len(xmp) > _MAX_JPEG_XMP:
         xmp = None
-        notes.append(
-            f"Its XMP was left out: it takes more than the {_MAX_JPEG_XMP:,} bytes that a JPEG holds."
-        )
+        notes.append(f"Its XMP was left out: a JPEG holds {_MAX_JPEG_XMP:,} bytes of it.")
     if name == "JPEG" and icc is not None and len(icc) > _MAX_JPEG_ICC:
         icc = None
         notes.append("Its colour profile was left out: it is too large for a JPEG.")
