@@ -243,7 +243,7 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
 
 
 def _channels(pixels: Pixels, header: Header, format: str, icc: bytes | None) -> Pixels:
-    """Pixels as they are written: (H, W) of a gray photo where format and profile allow it, else (H, W, 3)."""
+    """Pixels as they are written: (H, W) of a gray photo if format and profile allow it, else (H, W, 3)."""
     # A profile says at byte 16 what it is for (ICC.1:2022, 7.2.8); other encoders may put in one of colours.
     fits = icc is None or icc[16:20] == b"GRAY" or format == _GRAY_ONLY
     return pixels[..., 0] if header.gray and fits and format != _COLOUR_ONLY else pixels
