@@ -8,8 +8,6 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 import jdcodec
 from jdcodec.codec.encoder import DEFAULT_EFFORT, MAX_EFFORT
 from jdcodec.errors import JdcError, ModelError
@@ -20,9 +18,6 @@ from .libraries import Library
 from .metrics import Pixels
 
 SCALE = Scale(1, 8, 1 / 32, (1, 2, 3, 4, 5, 6, 7, 8))
-
-_ALIGN = 64
-"""The networks take sides that are multiples of this."""
 
 _NAME = re.compile(r"jdc(?::(?P<model>[^@^]+))?(?:@(?P<strength>[^@^]+))?(?:\^(?P<effort>[^@^]+))?")
 _FORM = "jdc:MODEL@STRENGTH^EFFORT, of which all but jdc may be left out"
@@ -130,22 +125,13 @@ def _graphs_compiled() -> int:
 
 def _denoise(pixels: Pixels, model: str, device: str) -> Pixels:
     """The picture less all noise that the codec's stem finds in it, window by window as in the encoder."""
+    from jdcodec.codec.denoised import without_noise
     from jdcodec.codec.denoisers import with_denoiser_for
     from jdcodec.codec.runtime import start_inference
-    from jdcodec.codec.symbols import WINDOW_PIXELS
     from jdcodec.codec.weights import Weights, find_model
-    from jdcodec.codec.windows import cover
-    from jdcodec.inference.interface import Inference, to_levels
+    from jdcodec.inference.interface import Inference
 
     def start(weights: Weights) -> Inference:
         return start_inference(weights, SCALE.best, device=device)
 
-    inference = start(with_denoiser_for(pixels, find_model(model), start))
-    beyond = [(0, -side % _ALIGN) for side in pixels.shape[:2]]
-    padded = np.pad(pixels, (*beyond, (0, 0)), mode="edge")
-    denoised = np.empty_like(padded)
-    halo = inference.denoiser_halo
-    for window in cover(*padded.shape[:2], align=_ALIGN, halo=halo, budget=WINDOW_PIXELS):
-        clean = inference.denoise(padded[window.outer], 1.0)[:, *window.inner()].astype(np.float32)
-        denoised[window.core] = to_levels(clean.clip(0, 1), np.uint8)
-    return denoised[: pixels.shape[0], : pixels.shape[1]]
+    return without_noise(pixels, start(with_denoiser_for(pixels, find_model(model), start)), 1.0)

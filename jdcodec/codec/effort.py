@@ -20,18 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.codec.symbols import (
-    WINDOW_PIXELS,
     Symbols,
     latents_to_picture,
     latents_to_symbols,
     symbols_to_latents,
 )
 from jdcodec.codec.weights import Weights
-from jdcodec.codec.windows import cover
 from jdcodec.container import Header
 from jdcodec.entropy import EntropyTables, estimate_bits
 from jdcodec.inference.interface import Floats, Inference
-from jdcodec.model.config import HYPER_STRIDE, LATENT_STEP, LATENT_STRIDE, quality_to_t, t_to_lambda
+from jdcodec.model.config import LATENT_STEP, LATENT_STRIDE, quality_to_t, t_to_lambda
 
 #: Share of the way that a pass goes where there is no noise.
 _GAIN = 0.5
@@ -47,7 +45,8 @@ _FORGIVEN = 0.8
 class Aim:
     """What there is to code, (H, W, 3) uint8 or uint16, and the noise removed for it.
 
-    picture: see `find_target`. noise: mean square of pixels in [0, 1] (`NoisePower`).
+    picture: `without_noise`; to find it again for each pass would take longer than the pass, so it is held.
+    noise: mean square of pixels in [0, 1] (`NoisePower`).
     """
 
     picture: NDArray[Any]
@@ -94,29 +93,6 @@ def refine(
         if number < passes and lost > 0:
             _move(aimed, y_hat, wanted, picture, matrix, _GAIN * lost / (lost + aim.noise))
     return best
-
-
-def find_target(pixels: NDArray[Any], inference: Inference, strength: float) -> NDArray[Any]:
-    """What there is to code of pixels (H, W, 3), in their type: less the share `strength` of their noise.
-
-    It takes as much memory as the photo, and to find it again for each pass would take longer than the pass.
-    """
-    if not strength:
-        return pixels
-    clean, largest = np.empty_like(pixels), np.iinfo(pixels.dtype).max
-    height, width = (-(-side // HYPER_STRIDE) * HYPER_STRIDE for side in pixels.shape[:2])
-    for window in cover(
-        height, width, align=HYPER_STRIDE, halo=inference.denoiser_halo, budget=WINDOW_PIXELS
-    ):
-        rows, columns = window.outer
-        cut = pixels[rows, columns]
-        missing = rows.stop - rows.start - cut.shape[0], columns.stop - columns.start - cut.shape[1]
-        whole = np.pad(cut, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-        target = clean[window.core]
-        found = inference.denoise(whole, strength)[:, *window.inner()].transpose(1, 2, 0)
-        found = found[: target.shape[0], : target.shape[1]].astype(np.float32)
-        target[:] = np.rint(found.clip(0, 1) * largest)
-    return clean
 
 
 def _back_projection(network: Mapping[str, NDArray[Any]]) -> Floats:

@@ -235,11 +235,12 @@ class _PhotoCoder:
 
     def _refined(self, symbols: Symbols, header: Header, inference: Inference) -> Symbols:
         """Better symbols for the latents of the last `analyse`."""
-        from jdcodec.codec.effort import Aim, find_target, refine
+        from jdcodec.codec.denoised import without_noise
+        from jdcodec.codec.effort import Aim, refine
 
         assert self._latents is not None
         if self._aim is None:
-            self._aim = Aim(find_target(self._photo.pixels, inference, header.denoise), self._noise)
+            self._aim = Aim(without_noise(self._photo.pixels, inference, header.denoise), self._noise)
         passes = self._settings.effort - DEFAULT_EFFORT
         return refine(symbols, self._latents, self._aim, inference, self._weights, header, passes=passes)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +26,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 #: Networks that are kept warm; a process that goes through more models lets the longest unused go.
 _MAX_NETWORKS = 8
 
-_networks: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+_networks: dict[tuple[object, ...], Any] = {}
 _lock = threading.Lock()
 
 #: What torch may be asked for: other kinds of device it knows compute nothing, or are none.
@@ -83,11 +82,12 @@ def _on_torch(weights: Weights, t: float, device: str, precision: str) -> Infere
 def _warm(key: tuple[object, ...], build: Callable[[], Any]) -> Any:
     """The network of a key, built if it is not there."""
     with _lock:
-        if key not in _networks:
+        if key in _networks:
+            _networks[key] = _networks.pop(key)  # to the end of those that are let go
+        else:
             _networks[key] = build()
-            while len(_networks) > _MAX_NETWORKS:
-                _networks.popitem(last=False)
-        _networks.move_to_end(key)
+            if len(_networks) > _MAX_NETWORKS:
+                del _networks[next(iter(_networks))]
         return _networks[key]
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jdcodec.codec.denoised import coded_size, padded
 from jdcodec.codec.noisy import rounding_strength
 from jdcodec.codec.quantise import half_place, quantise_tiles
 from jdcodec.codec.rounding import error_worth
-from jdcodec.codec.windows import Window, cover, relay
+from jdcodec.codec.windows import WINDOW_PIXELS, Window, cover, relay
 from jdcodec.container import Header, TileRect
 from jdcodec.entropy import EntropyTables
 from jdcodec.entropy.layout import Layout
@@ -26,10 +27,6 @@ from jdcodec.inference.halo import HYPER_HALO, MEAN_HALO
 from jdcodec.inference.interface import Call, Denoised, Floats, Inference, PixelType
 from jdcodec.model.config import HYPER_STRIDE, LATENT_STRIDE
 from jdcodec.threads import in_order
-
-#: Pixels that a window holds at most, halo included: the networks need about 100 bytes for each. Memory that
-#: is touched for the first time costs more than the halos of smaller windows.
-WINDOW_PIXELS = 2_000_000
 
 _SITES = HYPER_STRIDE // LATENT_STRIDE
 
@@ -69,7 +66,7 @@ def _place(rect: TileRect, stride: int) -> tuple[slice, slice, slice]:
 
 def prepare_analysis(pixels: NDArray[Any], inference: Inference, strength: float) -> None:
     """Let a network get ready, in the background, for `picture_to_latents`."""
-    coded = _coded(pixels.shape[0]), _coded(pixels.shape[1])
+    coded = coded_size(pixels.shape[0]), coded_size(pixels.shape[1])
     calls: list[Call] = [("latents", *_size(_analysis_windows(coded, inference, WINDOW_PIXELS)))]
     if strength:
         windows = _denoiser_windows(coded, inference, strength, WINDOW_PIXELS)
@@ -121,11 +118,11 @@ def picture_to_latents(
 
     strength: 0 … 1, the share of noise to remove. `observe` is called for one window after the other.
     """
-    coded = _coded(pixels.shape[0]), _coded(pixels.shape[1])
+    coded = coded_size(pixels.shape[0]), coded_size(pixels.shape[1])
 
     def denoised(window: Window) -> Denoised:
         # Copied here and below, since a view would keep the halo, too.
-        clean = inference.denoise(_padded(pixels, window), strength)[:, *window.inner()].copy()
+        clean = inference.denoise(padded(pixels, window), strength)[:, *window.inner()].copy()
         if observe is not None:
             cut = pixels[window.core]
             observe(cut, clean.transpose(1, 2, 0)[: cut.shape[0], : cut.shape[1]])
@@ -310,14 +307,6 @@ def _synthesised(
     return pixels
 
 
-def _padded(pixels: NDArray[Any], window: Window) -> NDArray[Any]:
-    """A window of the picture, (h, w, 3); beyond the picture's edge its last pixels repeat."""
-    rows, columns = window.outer
-    cut = pixels[rows, columns]
-    missing = (rows.stop - rows.start - cut.shape[0], columns.stop - columns.start - cut.shape[1])
-    return np.pad(cut, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else cut
-
-
 def _coarser(place: tuple[slice, slice]) -> tuple[slice, slice]:
     """A place in latent sites as one in hyperlatent sites."""
     rows, columns = place
@@ -325,7 +314,3 @@ def _coarser(place: tuple[slice, slice]) -> tuple[slice, slice]:
         slice(rows.start // _SITES, rows.stop // _SITES),
         slice(columns.start // _SITES, columns.stop // _SITES),
     )
-
-
-def _coded(size: int) -> int:
-    return -(-size // HYPER_STRIDE) * HYPER_STRIDE

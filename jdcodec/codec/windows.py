@@ -17,6 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: Pixels that a window holds at most, halo included: the networks need about 100 bytes for each. Memory that
+#: is touched for the first time costs more than the halos of smaller windows.
+WINDOW_PIXELS = 2_000_000
+
 
 @dataclass(frozen=True)
 class Window:

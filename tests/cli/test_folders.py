@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import PictureMaker
@@ -15,6 +16,7 @@ from jdcodec.cli.progress import Done, Tally
 from jdcodec.cli.running import run_jobs
 from jdcodec.codec import runtime
 from jdcodec.errors import OutputError, PhotoError
+from jdcodec.inference import on_openvino
 
 from .command import jdc
 
@@ -139,12 +141,13 @@ def test_the_network_is_built_once_for_a_folder(
         Image.fromarray(make_picture(32, 32)).save(tmp_path / f"{name}.png")
     built: list[object] = []
 
-    class Noted(dict[object, object]):
-        def __setitem__(self, key: object, network: object) -> None:
-            built.append(key)
-            super().__setitem__(key, network)
+    class Noted(on_openvino.Network):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            built.append(self)
+            super().__init__(*arguments, **options)
 
-    monkeypatch.setattr(runtime, "_networks", Noted())
+    monkeypatch.setattr(runtime, "_networks", {})
+    monkeypatch.setattr(on_openvino, "Network", Noted)
     assert jdc("encode", tmp_path, "--model", tiny_model).exit_code == 0
     assert len(built) == 1
 

@@ -12,7 +12,7 @@ from conftest import PictureMaker
 from numpy.typing import NDArray
 
 import jdcodec
-from jdcodec.codec.effort import find_target
+from jdcodec.codec.denoised import without_noise
 from jdcodec.codec.encoder import DEFAULT_EFFORT, MAX_EFFORT, EncodeSettings, code_photo, encode_photo
 from jdcodec.codec.runtime import start_inference
 from jdcodec.codec.target import SizeGoal
@@ -58,7 +58,7 @@ def test_the_cost_falls_with_the_effort(quality: int) -> None:
 def test_a_noisy_picture_comes_nearer_to_what_the_denoiser_made_of_it(make_picture: PictureMaker) -> None:
     picture = make_picture(128, 192)
     inference = start_inference(find_model("fast"), 6)
-    wanted = find_target(picture, inference, 1.0)
+    wanted = without_noise(picture, inference, 1.0)
     usual, longest = (jdcodec.encode(picture, quality=6, effort=effort) for effort in (4, 9))
     assert cost(longest, wanted, 6) < 0.995 * cost(usual, wanted, 6)
 
@@ -121,9 +121,9 @@ def test_efforts_that_there_are_not(effort: Any) -> None:
 def test_the_picture_aimed_at(tiny_model: Path, make_picture: PictureMaker) -> None:
     inference = start_inference(find_model(str(tiny_model)), 5, precision="fp32")
     picture = make_picture(100, 150)
-    assert find_target(picture, inference, 0) is picture
+    assert without_noise(picture, inference, 0) is picture
     padded = np.pad(picture, ((0, 28), (0, 42), (0, 0)), mode="edge")
     whole = inference.denoise(padded, 0.5).transpose(1, 2, 0)[:100, :150].astype(np.float32)
-    clean = find_target(picture, inference, 0.5)
+    clean = without_noise(picture, inference, 0.5)
     assert clean.dtype == picture.dtype and (clean != picture).any()
     assert np.abs(clean - 255 * whole.clip(0, 1)).max() <= 0.51

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +104,7 @@ def test_a_file_that_stays_is_read_once(tiny_model: Path) -> None:
 def test_not_all_networks_are_kept_for_ever(
     tiny_model: Path, tmp_path: Path, make_picture: PictureMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "_networks", OrderedDict())
+    monkeypatch.setattr(runtime, "_networks", {})
     monkeypatch.setattr(runtime, "_MAX_NETWORKS", 2)
     weights, picture = load_weights(tiny_model.resolve()), make_picture(20, 30)
     paths = []

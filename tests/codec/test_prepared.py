@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import PictureMaker
 
-from jdcodec.codec import runtime, symbols
+from jdcodec.codec import denoised, runtime, symbols
 from jdcodec.codec.decoder import DecodeSettings, decode_bytes
 from jdcodec.codec.encoder import EncodeSettings, encode_photo
 from jdcodec.inference.graphs import Graphs
@@ -20,7 +20,8 @@ from jdcodec.photo import Photo, from_array
 def nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "_networks", {})
     # So that pictures of the tests are cut into several windows, of one size for each step.
-    monkeypatch.setattr(symbols, "WINDOW_PIXELS", 70_000)
+    for module in (symbols, denoised):
+        monkeypatch.setattr(module, "WINDOW_PIXELS", 70_000)
     for function in (symbols.picture_to_latents, symbols.latents_to_symbols, symbols.symbols_to_picture):
         monkeypatch.setitem(function.__kwdefaults__, "window_pixels", 70_000)
 
