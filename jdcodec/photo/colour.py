@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jdcodec.errors import PhotoError
+from jdcodec.photo.bands import in_bands
 from jdcodec.photo.depth import to_8_bit, to_16_bit
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _XYZ_D50_TO_SRGB = np.linalg.inv(_SRGB_TO_XYZ_D50)
 
 # Profiles this close to sRGB, in steps of 8 bits, are sRGB: many programs write their own version of it.
 _SAME_AS_SRGB = 1.0
-
-_MAX_PIXELS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +81,12 @@ _PLAIN_CMYK = "The CMYK colours have no profile; they were converted by the plai
 def _from_plain_cmyk(pixels: Pixels) -> Pixels:
     """(H, W, 4) ink amounts, 0 = none, to (H, W, 3): what three ideal inks and black would reflect."""
     top = np.iinfo(pixels.dtype).max
-    light = top - pixels.astype(np.uint32)
-    rgb = (light[..., :3] * light[..., 3:] + top // 2) // top
-    return rgb.astype(pixels.dtype)
+
+    def reflected(inks: Pixels) -> Pixels:
+        light = top - inks.astype(np.uint32)
+        return (light[..., :3] * light[..., 3:] + top // 2) // top
+
+    return in_bands(reflected, np.empty((*pixels.shape[:2], 3), pixels.dtype), pixels)
 
 
 def _through_lcms(pixels: Pixels, profile: bytes, space: str) -> tuple[Pixels, tuple[str, ...]]:
@@ -118,21 +120,21 @@ def _through_lcms(pixels: Pixels, profile: bytes, space: str) -> tuple[Pixels, t
 
 
 def _convert(pixels: Pixels, profile: _Profile) -> Pixels:
-    """Pixels of a matrix profile, (H, W, 1 or 3), in sRGB; row bands keep the floating-point copies small."""
+    """Pixels of a matrix profile, (H, W, 1 or 3), in sRGB."""
     top = np.iinfo(pixels.dtype).max
     steps = np.linspace(0, 65_535, top + 1).round().astype(np.intp)
     curves = [curve[steps].astype(np.float32) for curve in profile.curves]
     matrix = (_XYZ_D50_TO_SRGB @ profile.to_xyz).astype(np.float32)
-    converted = np.empty_like(pixels)
-    rows = max(1, _MAX_PIXELS_AT_ONCE // pixels.shape[1])
-    for start in range(0, pixels.shape[0], rows):
-        band = pixels[start : start + rows]
+
+    def converted(band: Pixels) -> Pixels:
         if band.shape[2] == 1:
             linear = curves[0][band]
         else:
             linear = np.stack([curve[band[..., i]] for i, curve in enumerate(curves)], axis=-1) @ matrix.T
-        converted[start : start + rows] = np.rint(_srgb_encode(linear) * np.float32(top))
-    return converted
+        encoded: Pixels = np.rint(_srgb_encode(linear) * np.float32(top))
+        return encoded
+
+    return in_bands(converted, np.empty_like(pixels), pixels)
 
 
 def _srgb_encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from jdcodec.errors import JdcError, LimitError, PhotoError
 from jdcodec.photo import exif
+from jdcodec.photo.bands import in_bands
 from jdcodec.photo.tiff import ORIENTATION, STRIP_OFFSETS, TILE_OFFSETS
 from jdcodec.photo.whole import decode_whole_jpeg, require_all_rows, require_whole_jpeg, require_whole_png
 
@@ -250,9 +251,13 @@ def _with_transparent_colour(raster: Raster, image: Image.Image) -> Raster:
 
 def _undo_premultiplication(raster: Raster) -> Raster:
     """Divide the colour of 16-bit RGBA by its alpha."""
-    colour, alpha = raster.samples[..., :3].astype(np.uint32), raster.samples[..., 3:]
-    straight = np.minimum(colour * 65_535 // np.maximum(alpha, 1), 65_535).astype(np.uint16)
-    return replace(raster, samples=np.concatenate([straight, alpha], axis=2))
+
+    def divided(band: Pixels) -> Pixels:
+        colour, alpha = band[..., :3].astype(np.uint32), band[..., 3:]
+        straight = np.minimum(colour * 65_535 // np.maximum(alpha, 1), 65_535).astype(np.uint16)
+        return np.concatenate([straight, alpha], axis=2)
+
+    return replace(raster, samples=in_bands(divided, np.empty_like(raster.samples), raster.samples))
 
 
 def with_metadata(raster: Raster, image: Image.Image, block: bytes | None, notes: tuple[str, ...]) -> Raster:

@@ -13,6 +13,7 @@ import numpy as np
 
 from jdcodec.errors import JdcError, PhotoError
 from jdcodec.photo import colour, exif, raw_formats, tiff
+from jdcodec.photo.bands import in_bands
 from jdcodec.photo.photo import Photo, ReadOptions
 
 if TYPE_CHECKING:
@@ -243,10 +244,13 @@ def _photo(
 def _on_white(pixels: Pixels, alpha: Pixels) -> Pixels:
     """Straight alpha over white, in nonlinear values, as browsers do it."""
     top = int(np.iinfo(pixels.dtype).max)
-    # top² + top/2 fits in 32 bits for 16-bit samples.
-    weight = alpha.astype(np.uint32)
-    mixed = (pixels * weight + np.uint32(top) * (top - weight) + top // 2) // top
-    return mixed.astype(pixels.dtype)
+
+    def mixed(colours: Pixels, cover: Pixels) -> Pixels:
+        # top² + top/2 fits in 32 bits for 16-bit samples.
+        weight = cover.astype(np.uint32)
+        return (colours * weight + np.uint32(top) * (top - weight) + top // 2) // top
+
+    return in_bands(mixed, np.empty_like(pixels), pixels, alpha)
 
 
 def _turn(pixels: Pixels, orientation: int) -> Pixels:
