@@ -41,7 +41,7 @@ def read_raw(data: bytes, options: ReadOptions, *, suffix: str = "") -> Photo:
     XMP is dropped, since in a RAW file it holds develop settings that a reader would apply a second time.
 
     Raises `PhotoError` where the file is damaged, cut short or of no supported camera, `LimitError` where
-    it is larger than the options allow.
+    it is larger than the options allow, MemoryError where there is too little memory for it.
     """
     structure = _whole_structure(data)
     make, model = ciff.camera(data) if ciff.is_crw(data) else ("", "")
@@ -101,7 +101,9 @@ def _develop(data: bytes, options: ReadOptions) -> tuple[Pixels, exif.Shot, tupl
             )
     except rawpy.LibRawFileUnsupportedError as error:
         raise PhotoError("is not a RAW file of a supported camera, or is damaged") from error
-    except (rawpy.LibRawError, rawpy.NotSupportedError, ValueError, MemoryError) as error:
+    except rawpy.LibRawUnsufficientMemoryError as error:
+        raise MemoryError from error
+    except (rawpy.LibRawError, rawpy.NotSupportedError, ValueError) as error:
         raise PhotoError(f"is damaged or not supported: LibRaw says {_reason(error)!r}") from error
     if complaints:
         raise PhotoError("is damaged: parts of its image data cannot be decoded")

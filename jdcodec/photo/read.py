@@ -5,13 +5,14 @@ What a file is, its content decides; its name only where RAW formats share a con
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from jdcodec.errors import JdcError, PhotoError
+from jdcodec.errors import JdcError, LimitError, PhotoError
 from jdcodec.photo import colour, exif, raw_formats, tiff
 from jdcodec.photo.bands import in_bands
 from jdcodec.photo.photo import Photo, ReadOptions
@@ -44,6 +45,12 @@ _REFUSED = (
     (b"%PDF", 0, "is a PDF document; export its image first"),
 )
 
+# As many bytes show what a file is: the list of brands in the first box of an AVIF is the longest of them.
+_HEAD_BYTES = 256
+# Numbers written as text take most: three of five digits and a space behind each, and as much for comments.
+_MOST_BYTES_OF_PIXEL = 32
+_MOST_BYTES_BESIDE = 1 << 28
+
 # An overshoot of one 8-bit step, as resampling leaves it, is clipped; more is another scale than 0…1.
 _OVERSHOOT = 1 / 255
 
@@ -59,9 +66,10 @@ def read_photo(source: str | Path | bytes | BinaryIO, options: ReadOptions | Non
     `LimitError` where it is larger than the options allow, before its pixels are decoded.
     """
     options = options or ReadOptions()
-    name, suffix, data = _load(source)
+    name = _name(source)
+    suffix = Path(name).suffix.lower().removeprefix(".")
     try:
-        return _read(data, suffix, options)
+        return _read(_content(source, suffix, options), suffix, options)
     except JdcError as error:
         raise type(error)(f"{name}: {error}") from error
     except MemoryError as error:
@@ -117,25 +125,76 @@ def _to_integers(array: NDArray[Any]) -> Pixels:
     return integers
 
 
-def _load(source: str | Path | bytes | BinaryIO) -> tuple[str, str, bytes]:
-    """A name for messages, the ending of the file's name in lower case without its dot, and the bytes."""
+def _name(source: str | Path | bytes | BinaryIO) -> str:
+    """What a source is called in messages."""
     if isinstance(source, bytes | bytearray | memoryview):
-        return "input", "", bytes(source)
-    if not isinstance(source, str | Path):
-        name = getattr(source, "name", None)
-        name = name if isinstance(name, str) and not name.startswith("<") else "standard input"
-    else:
-        name = str(source)
+        return "input"
+    if isinstance(source, str | Path):
+        return str(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) and not name.startswith("<") else "standard input"
+
+
+def _content(source: str | Path | bytes | BinaryIO, suffix: str, options: ReadOptions) -> bytes:
+    """All bytes of a source; raises as `_whole` does, and `PhotoError` where it cannot be read."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
     try:
-        data = Path(source).read_bytes() if isinstance(source, str | Path) else source.read()
+        if not isinstance(source, str | Path):
+            return _whole(source, suffix, options)
+        with Path(source).open("rb") as file:
+            return _whole(file, suffix, options)
     except FileNotFoundError as error:
-        raise PhotoError(f"{name}: no such file") from error
+        raise PhotoError("no such file") from error
     except IsADirectoryError as error:
-        raise PhotoError(f"{name}: is a folder") from error
+        raise PhotoError("is a folder") from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PhotoError(f"{name}: cannot be read: {reason}") from error
-    return name, Path(name).suffix.lower().removeprefix("."), data
+        raise PhotoError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _whole(file: BinaryIO, suffix: str, options: ReadOptions) -> bytes:
+    """The bytes of a file from where it stands.
+
+    Before most of them are read, raises `PhotoError` where the first are of no image, and `LimitError` where
+    there are more than any image within the limits has.
+    """
+    head = file.read(_HEAD_BYTES)
+    # Pipes may hand out less than there will be.
+    while 0 < len(head) < _HEAD_BYTES and (more := file.read(_HEAD_BYTES - len(head))):
+        head += more
+    if head and not _is_known(head, suffix):
+        raise PhotoError(_refusal(head))
+    if not (hasattr(file, "seekable") and file.seekable()):
+        return b"".join((head, file.read()))
+    start = file.tell() - len(head)
+    size = file.seek(0, os.SEEK_END) - start
+    limit = _MOST_BYTES_OF_PIXEL * options.max_pixels + _MOST_BYTES_BESIDE
+    if size > limit:
+        raise LimitError(
+            f"takes {size / 1e9:.1f} GB; no image of {options.max_pixels / 1e6:g} megapixels, the limit, "
+            f"takes more than {limit / 1e9:.1f}"
+        )
+    file.seek(start)
+    return file.read()
+
+
+def _is_known(head: bytes, suffix: str) -> bool:
+    """Whether the first bytes of a file, or its ending, are those of some format that is read."""
+    from jdcodec.photo.pnm import is_pnm
+
+    return (
+        is_pnm(head)
+        or tiff.is_tiff(head)
+        or _image_format(head) is not None
+        or raw_formats.magic_format(head) is not None
+        or suffix in raw_formats.RAW_SUFFIXES
+    )
+
+
+def _refusal(head: bytes) -> str:
+    """Why bytes of no format that is read are refused."""
+    refused = (reason for signature, at, reason in _REFUSED if head.startswith(signature, at))
+    return next(refused, "is not an image that jdc reads (RAW, PNG, JPEG, TIFF, WebP, AVIF, …)")
 
 
 def _read(data: bytes, suffix: str, options: ReadOptions) -> Photo:
@@ -154,10 +213,7 @@ def _read(data: bytes, suffix: str, options: ReadOptions) -> Photo:
 
         return read_raw(data, options, suffix=suffix)
     if format_name is None:
-        refused = (reason for signature, at, reason in _REFUSED if data.startswith(signature, at))
-        raise PhotoError(
-            next(refused, "is not an image that jdc reads (RAW, PNG, JPEG, TIFF, WebP, AVIF, …)")
-        )
+        raise PhotoError(_refusal(data))
     from jdcodec.photo.images import read_image
 
     photo = _finish(read_image(data, format_name, options), format_name)

@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jdcodec.errors import PhotoError
+from jdcodec.errors import LimitError, PhotoError
 from jdcodec.photo import ReadOptions, read_photo
 from jdcodec.photo.stderr import stderr_without
 
@@ -53,6 +54,81 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         read_photo("a\0b")
     with pytest.raises(PhotoError, match="cannot be read: Not a directory"):
         read_photo(damaged / "photo.png")
+
+
+class Watched(io.BytesIO):
+    """A file that counts the bytes it hands out, and may be a pipe, with small gulps, or too large."""
+
+    def __init__(self, data: bytes, *, pipe: bool = False, too_large: bool = False) -> None:
+        super().__init__(data)
+        self.handed_out, self._pipe, self._too_large = 0, pipe, too_large
+
+    def seekable(self) -> bool:
+        return not self._pipe
+
+    def seek(self, *place: int) -> int:
+        assert not self._pipe
+        return super().seek(*place)
+
+    def read(self, size: int | None = -1) -> bytes:
+        all_of_it = size is None or size < 0
+        if self._too_large and all_of_it:
+            raise MemoryError
+        data = super().read(size if all_of_it or not self._pipe else min(int(size or 0), 7))
+        self.handed_out += len(data)
+        return data
+
+
+@pytest.mark.parametrize("pipe", [False, True])
+@pytest.mark.parametrize(
+    ("start", "message"), [(b"plain text ", "is not an image"), (b"%PDF-1.7", "is a PDF document")]
+)
+def test_of_what_is_no_image_only_the_beginning_is_read(pipe: bool, start: bytes, message: str) -> None:
+    file = Watched(start + bytes(1_000_000), pipe=pipe)
+    with pytest.raises(PhotoError, match=f"^standard input: {message}"):
+        read_photo(file)
+    assert file.handed_out <= 256
+
+
+@pytest.mark.parametrize("pipe", [False, True])
+def test_a_file_is_read_from_where_it_stands(pipe: bool) -> None:
+    before = b"something before"
+    file = Watched(before + pillow_file(picture(), "PNG"), pipe=pipe)
+    io.BytesIO.seek(file, len(before))
+    np.testing.assert_array_equal(read_photo(file).pixels, picture())
+
+
+def test_a_file_larger_than_any_image_within_the_limits_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    with path.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        # Sparse: it takes no room on the disk.
+        file.truncate(32 * 1000 + (1 << 28) + 1)
+    tracemalloc.start()
+    with pytest.raises(LimitError, match=r"large\.png: takes 0\.3 GB; no image of 0\.001 megapixels"):
+        read_photo(path, ReadOptions(max_pixels=1000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_too_little_memory_for_a_file_is_said_in_one_line() -> None:
+    file = Watched(pillow_file(picture(), "PNG"), too_large=True)
+    with pytest.raises(PhotoError, match=r"^standard input: too large for the memory of this machine$"):
+        read_photo(file)
+
+
+def test_too_little_memory_for_a_raw_file_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    import rawpy
+
+    for kind in (MemoryError, rawpy.LibRawUnsufficientMemoryError):
+
+        def fail(kind: type[Exception] = kind) -> None:
+            raise kind
+
+        monkeypatch.setattr(rawpy, "RawPy", fail)
+        with pytest.raises(PhotoError, match=r"^input: too large for the memory of this machine$"):
+            read_photo(b"FUJIFILMCCD-RAW " + bytes(100))
 
 
 def test_a_plain_tiff_stays_one_under_any_name(tmp_path: Path) -> None:
