@@ -14,7 +14,7 @@ import typer
 
 from jdcodec.allocator import keep_freed_memory
 from jdcodec.cli import common, options
-from jdcodec.cli.common import Job
+from jdcodec.cli.jobs import Job, plan_jobs
 from jdcodec.cli.progress import Done
 from jdcodec.cli.running import json_failure, run_jobs
 from jdcodec.cli.streams import STANDARD, named, opened, source_name, write_standard_output
@@ -133,7 +133,7 @@ def decode(
     stripped = common.kinds_to_strip(strip)
     suffix = f".{format.value}" if format is not None else ".png"
     keep_freed_memory()
-    jobs = common.plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
+    jobs = plan_jobs(files, output, suffix=suffix, endings=frozenset({".jdc"}), recursive=recursive)
     if min(workers, len(jobs)) == 1:
         common.start_runtime_meanwhile(device)
     deep = bits is BitDepth.sixteen

@@ -13,10 +13,11 @@ import typer
 
 from jdcodec.allocator import keep_freed_memory
 from jdcodec.cli import common, options, scheduled
-from jdcodec.cli.common import Job
+from jdcodec.cli.jobs import Job, passing_over, plan_jobs
 from jdcodec.cli.progress import Done
 from jdcodec.cli.running import json_failure, run_jobs
 from jdcodec.cli.streams import STANDARD, named, photo_file, read_input, source_name, write_standard_output
+from jdcodec.photo.endings import PHOTO_ENDINGS, PICTURE_ENDINGS
 
 if TYPE_CHECKING:
     from jdcodec.codec.encoder import EncodeSettings
@@ -173,10 +174,6 @@ def encode(
         )
         return
     keep_freed_memory()
-    jobs = common.plan_jobs(photos, output, suffix=".jdc", endings=common.PHOTO_ENDINGS, recursive=recursive)
-    _check_names(jobs)
-    if min(workers, len(jobs)) == 1:
-        common.start_runtime_meanwhile(device)
     order = _Order(settings, reading, kinds, force or update)
 
     def finish(job: Job, figures: dict[str, Any]) -> Done:
@@ -189,16 +186,27 @@ def encode(
                 common.say(f"  {note}", err=to_stdout)
         return Done(figures["width"] * figures["height"], figures["input_bytes"], figures["bytes"])
 
-    work = partial(_encode_one, order=order)
-    run_jobs(
-        jobs,
-        work,
-        quiet=quiet or as_json,
-        finish=finish,
-        fail=json_failure if as_json else None,
-        workers=workers,
-        update=update,
-    )
+    with passing_over(quiet=quiet) as passed_over:
+        jobs = plan_jobs(
+            photos,
+            output,
+            suffix=".jdc",
+            endings=PHOTO_ENDINGS,
+            recursive=recursive,
+            passed_over=passed_over,
+        )
+        _check_names(jobs)
+        if min(workers, len(jobs)) == 1:
+            common.start_runtime_meanwhile(device)
+        run_jobs(
+            jobs,
+            partial(_encode_one, order=order),
+            quiet=quiet or as_json,
+            finish=finish,
+            fail=json_failure if as_json else None,
+            workers=workers,
+            update=update,
+        )
 
 
 def _check_names(jobs: list[Job]) -> None:
@@ -206,7 +214,7 @@ def _check_names(jobs: list[Job]) -> None:
     from jdcodec.errors import OutputError
 
     for job in jobs:
-        if Path(job.target).suffix.lower() in common.IMAGE_ENDINGS:
+        if Path(job.target).suffix.lower() in PICTURE_ENDINGS:
             raise OutputError(f"{job.target}: has the ending of an image; jdc encode writes .jdc files")
 
 

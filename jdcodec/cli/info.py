@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from jdcodec.cli import common, options
-from jdcodec.cli.common import Job
+from jdcodec.cli.jobs import Job, plan_reading
 from jdcodec.cli.running import json_failure_of_file, run_jobs
 from jdcodec.cli.streams import named, opened, source_name
 
@@ -26,7 +26,7 @@ def info(
 
     jdc info photo.jdc --json
     """
-    jobs = common.plan_reading(files, endings=frozenset({".jdc"}), recursive=recursive)
+    jobs = plan_reading(files, endings=frozenset({".jdc"}), recursive=recursive)
 
     def work(job: Job) -> dict[str, Any]:
         return _facts(job.source)

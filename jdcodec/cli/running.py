@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from jdcodec.cli import common
-from jdcodec.cli.common import Job
+from jdcodec.cli.jobs import Job
 from jdcodec.cli.progress import Done, Tally, progress_bar
 from jdcodec.cli.streams import STANDARD, source_name
 from jdcodec.errors import JdcError

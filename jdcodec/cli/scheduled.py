@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from jdcodec.cli import common
+from jdcodec.cli.jobs import passing_over
 from jdcodec.cli.progress import Done, Tally
 from jdcodec.cli.streams import STANDARD
 from jdcodec.errors import PhotoError
+from jdcodec.photo.endings import PHOTO_ENDINGS
 
 if TYPE_CHECKING:
     from jdcodec.cluster.job import JobSettings
@@ -94,11 +96,24 @@ def encode_scheduled(
     from jdcodec.cluster.listing import find_photos
 
     job, order = choice.job(), make_order(settings, reading, stripped)
-    found = find_photos(photos, output, endings=common.PHOTO_ENDINGS, recursive=recursive)
+    with passing_over(quiet=quiet) as passed_over:
+        found = find_photos(
+            photos, output, endings=PHOTO_ENDINGS, recursive=recursive, passed_over=passed_over
+        )
+        records = run_job(found, order, job, tell=common.complain, verbose=common.debug)
+        tally = _follow(records, job.manifest, as_json=as_json, quiet=quiet)
+        if tally.finished == 0:
+            more = "" if recursive else "; folders below it are read with --recursive"
+            raise PhotoError(f"{', '.join(photos)}: no file with a known ending{more}")
+
+
+def _follow(
+    records: Generator[dict[str, Any], None, None], manifest: str, *, as_json: bool, quiet: bool
+) -> Tally:
+    """Tell what becomes of each photo, and in the end of all; raises typer.Exit where some failed."""
     tally = Tally()
     failures: list[str] = []
     failed = 0
-    records = run_job(found, order, job, tell=common.complain, verbose=common.debug)
     try:
         with closing(records), _progress(tally, quiet=quiet or as_json) as advance:
             for record in records:
@@ -115,12 +130,10 @@ def encode_scheduled(
     except KeyboardInterrupt:
         common.complain(f"interrupted after {tally.finished} files; the same command goes on from there")
         raise
-    if tally.finished == 0:
-        more = "" if recursive else "; folders below it are read with --recursive"
-        raise PhotoError(f"{', '.join(photos)}: no file with a known ending{more}")
     if str(tally) and not quiet and not as_json:
         common.say(str(tally))
-    _report(failures, failed, tally.finished, job.manifest)
+    _report(failures, failed, tally.finished, manifest)
+    return tally
 
 
 def _done(record: dict[str, Any]) -> Done | None:

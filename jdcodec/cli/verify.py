@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from jdcodec.cli import common, options
-from jdcodec.cli.common import Job
+from jdcodec.cli.jobs import Job, plan_reading
 from jdcodec.cli.running import json_failure_of_file, run_jobs
 from jdcodec.cli.streams import named, read_input, source_name
 
@@ -38,7 +38,7 @@ def verify(
     """
     from jdcodec.errors import DamagedError
 
-    jobs = common.plan_reading(files, endings=frozenset({".jdc"}), recursive=recursive)
+    jobs = plan_reading(files, endings=frozenset({".jdc"}), recursive=recursive)
 
     def work(job: Job) -> Verdict:
         return _verdict(job.source, symbols, tuple(model))

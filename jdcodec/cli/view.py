@@ -9,6 +9,7 @@ import typer
 
 from jdcodec.allocator import keep_freed_memory
 from jdcodec.cli import common, options
+from jdcodec.cli.jobs import refuse_own_input
 from jdcodec.cli.streams import (
     STANDARD,
     named,
@@ -72,7 +73,7 @@ def view(
         check_browser()
     if output not in (None, STANDARD):
         for source in sources:
-            common.refuse_own_input(source, output)
+            refuse_own_input(source, output)
         check_output(output, force=force)
     keep_freed_memory()
     settings = DecodeSettings(device=device, precision=precision, models=tuple(model or ()))

@@ -18,7 +18,7 @@ from typing import Any
 
 from jdcodec.allocator import keep_freed_memory
 from jdcodec.cli import common
-from jdcodec.cli.common import Job
+from jdcodec.cli.jobs import Job
 from jdcodec.cli.running import Outcome, attempt
 from jdcodec.threads import usable_cores
 

@@ -5,7 +5,7 @@ Folders are listed when their turn comes, so memory holds the names of one folde
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,37 +13,63 @@ from typing import Any
 from jdcodec.cluster import storage
 from jdcodec.cluster.job import Found
 from jdcodec.errors import PhotoError
+from jdcodec.naming import output_names
+from jdcodec.photo.endings import UNREAD_ENDINGS
 
 _SUFFIX = ".jdc"
 
 
 def find_photos(
-    inputs: Sequence[str], output: str | None, *, endings: frozenset[str], recursive: bool
+    inputs: Sequence[str],
+    output: str | None,
+    *,
+    endings: frozenset[str],
+    recursive: bool,
+    passed_over: Counter[str] | None = None,
 ) -> Iterator[Found]:
     """Photos of files, folders and buckets in the order of their names, with where each goes.
 
     output: a folder or bucket that mirrors the folders below the inputs; None: beside the photos. Names are
-    chosen as `jdc encode` does: where two photos in a folder would share one, both keep their endings.
+    those that `naming.output_names` gives the photos of a folder, or the files that are named outright.
     Hidden files are left out. A folder that cannot be listed is a `Found` with a problem; others go on.
+    passed_over: counts pictures of the folders that jdc does not read, by ending, as they are listed.
     Raises PhotoError for an input that is not there, ClusterError for a store that is not known.
     """
     to = storage.canonical(output) if output is not None else None
-    for name in map(storage.canonical, inputs):
-        try:
-            entry = storage.describe(name)
-        except OSError as error:
-            raise PhotoError(f"{name}: cannot be listed: {error.strerror}") from error
-        if entry is None:
-            raise PhotoError(f"{name}: no such file or folder")
-        if entry["type"] == "directory":
-            yield from _folder(name, to, endings, recursive)
+    passed_over = Counter() if passed_over is None else passed_over
+    described = {name: _describe(name) for name in map(storage.canonical, inputs)}
+    targets = _targets([name for name, entry in described.items() if entry["type"] != "directory"], to)
+    for name, entry in described.items():
+        if name in targets:
+            yield _single(name, entry, targets[name])
         else:
-            yield _single(name, entry, to)
+            yield from _folder(name, to, endings, recursive, passed_over)
 
 
-def _single(name: str, entry: dict[str, Any], output: str | None) -> Found:
-    folder, _, last = name.rpartition("/")
-    target = storage.join(folder if output is None else output, PurePosixPath(last).stem + _SUFFIX)
+def _describe(name: str) -> dict[str, Any]:
+    try:
+        entry = storage.describe(name)
+    except OSError as error:
+        raise PhotoError(f"{name}: cannot be listed: {error.strerror}") from error
+    if entry is None:
+        raise PhotoError(f"{name}: no such file or folder")
+    return entry
+
+
+def _targets(files: Sequence[str], output: str | None) -> dict[str, str]:
+    """Where each of the files goes that are named outright."""
+    together: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name in files:
+        folder, _, last = name.rpartition("/")
+        together[folder if output is None else output].append((name, last))
+    targets: dict[str, str] = {}
+    for folder, members in together.items():
+        chosen = output_names((last for _, last in members), _SUFFIX)
+        targets |= {name: storage.join(folder, chosen[last]) for name, last in members}
+    return targets
+
+
+def _single(name: str, entry: dict[str, Any], target: str) -> Found:
     try:
         there = storage.describe(target)
     except OSError as error:
@@ -51,7 +77,9 @@ def _single(name: str, entry: dict[str, Any], output: str | None) -> Found:
     return _found(name, entry, target, there)
 
 
-def _folder(name: str, output: str | None, endings: frozenset[str], recursive: bool) -> Iterator[Found]:
+def _folder(
+    name: str, output: str | None, endings: frozenset[str], recursive: bool, passed_over: Counter[str]
+) -> Iterator[Found]:
     waiting = [(name, output)]
     while waiting:
         folder, to = waiting.pop()
@@ -61,7 +89,10 @@ def _folder(name: str, output: str | None, endings: frozenset[str], recursive: b
         except OSError as error:
             yield Found(folder, problem=f"{error.filename}: cannot be listed: {error.strerror}")
             continue
-        yield from _photos(folder, entries, folder if to is None else to, there, endings)
+        files = {last: entry for last, entry in entries.items() if last[0] != "." and storage.is_file(entry)}
+        passed_over.update(ending for last in files if (ending := _ending(last)) in UNREAD_ENDINGS)
+        photos = {last: entry for last, entry in files.items() if _ending(last) in endings}
+        yield from _photos(folder, photos, folder if to is None else to, there)
         if recursive:
             below = (last for last, entry in entries.items() if entry["type"] == "directory")
             # From the end, since the last one comes off the stack first.
@@ -70,23 +101,15 @@ def _folder(name: str, output: str | None, endings: frozenset[str], recursive: b
 
 
 def _photos(
-    folder: str,
-    entries: dict[str, dict[str, Any]],
-    to: str,
-    there: dict[str, dict[str, Any]],
-    endings: frozenset[str],
+    folder: str, photos: dict[str, dict[str, Any]], to: str, there: dict[str, dict[str, Any]]
 ) -> Iterator[Found]:
-    names = sorted(
-        last
-        for last, entry in entries.items()
-        if PurePosixPath(last).suffix.lower() in endings and last[0] != "." and storage.is_file(entry)
-    )
-    short = {last: PurePosixPath(last).stem + _SUFFIX for last in names}
-    taken = Counter(short.values()) + Counter(last + _SUFFIX for last in names)
-    for last in names:
-        chosen = short[last] if taken[short[last]] == 1 else last + _SUFFIX
+    for last, chosen in output_names(photos, _SUFFIX).items():
         source = storage.join(folder, last)
-        yield _found(source, entries[last], storage.join(to, chosen), there.get(chosen))
+        yield _found(source, photos[last], storage.join(to, chosen), there.get(chosen))
+
+
+def _ending(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
 
 
 def _found(source: str, entry: dict[str, Any], target: str, there: dict[str, Any] | None) -> Found:

@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 from jdcodec.photo import ciff, tiff
+from jdcodec.photo.endings import RAW_ENDINGS
 
-# Name endings of camera RAW files, used only where the content leaves the question open.
-RAW_SUFFIXES = {
-    *("3fr", "arw", "cap", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "k25", "kdc"),
-    *(
-        "mef",
-        "mos",
-        "mrw",
-        "nef",
-        "nrw",
-        "orf",
-        "pef",
-        "raf",
-        "raw",
-        "rw2",
-        "rwl",
-        "sr2",
-        "srf",
-        "srw",
-        "x3f",
-    ),
-}
+# Endings of names without their dots, used only where the content leaves the question open.
+RAW_SUFFIXES = frozenset(ending.removeprefix(".") for ending in RAW_ENDINGS)
 
 # First bytes of RAW files that are neither TIFF nor CRW.
 _MAGICS = ((b"FUJIFILMCCD-RAW", 0, "RAF"), (b"FOVb", 0, "X3F"), (b"\0MRM", 0, "MRW"), (b"ftypcrx ", 4, "CR3"))

@@ -14,7 +14,8 @@ from conftest import PictureMaker
 from PIL import Image
 
 from jdcodec.cli import common
-from jdcodec.cli.common import Job, in_words
+from jdcodec.cli.common import in_words
+from jdcodec.cli.jobs import Job
 from jdcodec.cli.running import attempt, run_jobs
 from jdcodec.cli.workers import share
 from jdcodec.codec import encoder

@@ -10,13 +10,13 @@ import pytest
 from conftest import PictureMaker
 from PIL import Image
 
-from jdcodec.cli import common
-from jdcodec.cli.common import Job, plan_jobs
+from jdcodec.cli.jobs import Job, plan_jobs
 from jdcodec.cli.progress import Done, Tally
 from jdcodec.cli.running import run_jobs
 from jdcodec.codec import runtime
 from jdcodec.errors import OutputError, PhotoError
 from jdcodec.inference import on_openvino
+from jdcodec.photo.endings import PHOTO_ENDINGS
 
 from .command import jdc
 
@@ -26,7 +26,7 @@ def plan(*inputs: Path, output: Path | None = None, recursive: bool = False) -> 
         [str(path) for path in inputs],
         str(output) if output else None,
         suffix=".jdc",
-        endings=common.PHOTO_ENDINGS,
+        endings=PHOTO_ENDINGS,
         recursive=recursive,
     )
     return {job.source: job.target for job in jobs}
@@ -224,7 +224,7 @@ def test_several_inputs_do_not_make_a_folder_named_as_a_file(name: str, tmp_path
                 [str(photo) for photo in photos],
                 f"{tmp_path}/new.jdc/",
                 suffix=".jdc",
-                endings=common.PHOTO_ENDINGS,
+                endings=PHOTO_ENDINGS,
                 recursive=False,
             )
         )

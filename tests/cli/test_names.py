@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from jdcodec.cli import app
-from jdcodec.cli.common import refuse_own_input
+from jdcodec.cli.jobs import refuse_own_input
 from jdcodec.cli.streams import named
 from jdcodec.errors import DamagedError, FormatError, JdcError, OutputError
 

@@ -16,7 +16,7 @@ import pytest
 from conftest import PictureMaker
 from PIL import Image
 
-from jdcodec.cli.common import Job
+from jdcodec.cli.jobs import Job
 from jdcodec.cli.running import Outcome
 from jdcodec.cli.workers import share
 from jdcodec.errors import PhotoError

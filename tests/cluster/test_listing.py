@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from jdcodec.cli.common import PHOTO_ENDINGS, plan_jobs
+from jdcodec.cli.jobs import plan_jobs
 from jdcodec.cluster.job import Found
 from jdcodec.cluster.listing import find_photos
 from jdcodec.errors import ClusterError, PhotoError
+from jdcodec.photo.endings import PHOTO_ENDINGS
 
 NAMES = ("b.NEF", "b.JPG", "a.png", "notes.txt", ".hidden.png", "deep/er/c.dng", ".cache/d.png", "b.jpg.png")
 
@@ -40,6 +42,35 @@ def test_the_same_photos_and_names_as_without_a_cluster(folder: Path, recursive:
     found = _find(folder, to=output, recursive=recursive)
     assert {(each.source, each.target) for each in found} == {(job.source, job.target) for job in jobs}
     assert all(each.problem is None for each in found)
+
+
+def test_files_that_are_named_outright_have_the_same_names_too(folder: Path, tmp_path: Path) -> None:
+    files = [str(folder / name) for name in ("b.NEF", "b.JPG", "a.png", "a.png")]
+    for output in (None, str(tmp_path / "out")):
+        jobs = plan_jobs(files, output, suffix=".jdc", endings=PHOTO_ENDINGS, recursive=False)
+        found = _find(*files, to=output)
+        assert [(each.source, each.target) for each in found] == [(job.source, job.target) for job in jobs]
+        assert len(found) == 3
+
+
+def test_names_that_some_disks_take_for_one_are_kept_apart(folder: Path) -> None:
+    (folder / "A.png").write_bytes(b"x")
+    if len([path for path in folder.iterdir() if path.name.lower() == "a.png"]) == 1:
+        pytest.skip("this disk takes no account of case")
+    jobs = plan_jobs([str(folder)], None, suffix=".jdc", endings=PHOTO_ENDINGS, recursive=False)
+    found = _find(folder, recursive=False)
+    assert {(each.source, each.target) for each in found} == {(job.source, job.target) for job in jobs}
+    names = {Path(each.source).name: Path(each.target).name for each in found}
+    assert (names["A.png"], names["a.png"]) == ("A.png.jdc", "a.png-2.jdc")
+
+
+def test_pictures_that_are_not_read_are_counted(folder: Path) -> None:
+    for name in ("c.heic", "deep/d.HEIC", "deep/er/e.jxl", ".f.heic", "g.xmp"):
+        (folder / name).touch()
+    passed_over: Counter[str] = Counter()
+    found = find_photos([str(folder)], None, endings=PHOTO_ENDINGS, recursive=True, passed_over=passed_over)
+    assert len(list(found)) == 6
+    assert passed_over == {".heic": 2, ".jxl": 1}
 
 
 def test_what_lies_at_an_output_is_known(folder: Path, tmp_path: Path) -> None:
