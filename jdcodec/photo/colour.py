@@ -1,4 +1,4 @@
-"""Colour: from what an embedded ICC profile describes to sRGB, which is what the codec codes.
+"""Colour: from what an ICC profile, or the file in another way, describes to sRGB, which is what is coded.
 
 Matrix and gray profiles, which nearly all photographs have, are computed here at full precision. The rest
 (tables, CMYK) goes through Little CMS at 8 bits. Source: ICC.1:2022, section 10; IEC 61966-2-1 for sRGB.
@@ -20,6 +20,7 @@ from jdcodec.photo.depth import to_8_bit, to_16_bit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from jdcodec.photo.colour_space import ColourSpace
     from jdcodec.photo.photo import Pixels
 
 # Columns: XYZ of the red, green and blue primaries of sRGB, adapted to D50, as its ICC profile has them.
@@ -28,6 +29,9 @@ _SRGB_TO_XYZ_D50 = np.array(
 )
 
 _XYZ_D50_TO_SRGB = np.linalg.inv(_SRGB_TO_XYZ_D50)
+
+# From XYZ to the responses of cones, for the adaptation to another white.
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 # Profiles this close to sRGB, in steps of 8 bits, are sRGB: many programs write their own version of it.
 _SAME_AS_SRGB = 1.0
@@ -44,20 +48,33 @@ class _Profile:
     to_xyz: NDArray[np.float64]
 
 
-def to_srgb(pixels: Pixels, profile: bytes | None, space: str) -> tuple[Pixels, tuple[str, ...]]:
+def to_srgb(
+    pixels: Pixels, profile: bytes | None, space: str, described: ColourSpace | None = None
+) -> tuple[Pixels, tuple[str, ...]]:
     """Convert pixels to sRGB, and say in notes what was done.
 
     pixels: (H, W, C) uint8 or uint16, C = 1, 3 or 4 for space "GRAY", "RGB" or "CMYK". Gives (H, W, 1) for
-    gray and (H, W, 3) for the others, the same type. Without a profile gray and RGB are taken for sRGB. A
-    profile that is damaged, or for another kind of image, is ignored, and a note says so.
+    gray and (H, W, 3) for the others, the same type. A profile that is damaged, or for another kind of image,
+    is ignored, and a note says so. Without one, gray and RGB are what the file described in another way, and
+    else taken for sRGB.
     """
-    if profile is None:
-        return (pixels, ()) if space != "CMYK" else (_from_plain_cmyk(pixels), (_PLAIN_CMYK,))
+    notes: tuple[str, ...] = ()
+    if profile is not None:
+        try:
+            return from_profile(pixels, profile, space)
+        except PhotoError as error:
+            notes = (f"The colour profile was ignored: {error}.",)
+    if space == "CMYK":
+        return _from_plain_cmyk(pixels), notes or (_PLAIN_CMYK,)
+    if described is None or described.is_srgb(gray=space == "GRAY"):
+        return pixels, notes
+    if described.chromaticities is None:
+        return pixels, (*notes, f"The colours are described as {described.name}; they were taken for sRGB.")
     try:
-        return from_profile(pixels, profile, space)
+        converted = _convert(pixels, _described_profile(described))
     except PhotoError as error:
-        converted = _from_plain_cmyk(pixels) if space == "CMYK" else pixels
-        return converted, (f"The colour profile was ignored: {error}.",)
+        return pixels, (*notes, f"What the file says of its colours was ignored: {error}.")
+    return converted, (*notes, f"The colours were converted from {described.name} to sRGB.")
 
 
 def from_profile(pixels: Pixels, profile: bytes, space: str) -> tuple[Pixels, tuple[str, ...]]:
@@ -141,6 +158,38 @@ def _srgb_encode(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear light, clipped to 0…1, to sRGB's nonlinear values. IEC 61966-2-1."""
     light = np.clip(linear, 0, 1)
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** np.float32(1 / 2.4) - 0.055)
+
+
+def _described_profile(space: ColourSpace) -> _Profile:
+    """The profile of a space whose chromaticities are known; raises `PhotoError` where they are nonsense."""
+    power = space.power
+    if power is not None and not 0.1 <= power <= 10:
+        raise PhotoError("it makes no sense")
+    x = np.linspace(0, 1, 65_536)
+    curve = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4) if power is None else x**power
+    matrix = _SRGB_TO_XYZ_D50 if space.has_srgb_primaries else _to_xyz_d50(np.array(space.chromaticities))
+    return _Profile((curve, curve, curve), matrix)
+
+
+def _to_xyz_d50(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The matrix from linear RGB to XYZ (D50). xy: (4, 2) chromaticities of red, green, blue and white.
+
+    Each primary is scaled so that they add up to white, and white is adapted to D50 by Bradford's method.
+    Raises `PhotoError` for primaries that make no triangle around white. Source: ICC.1:2022, annex E.
+    """
+    if (xy < 0).any() or (xy[:, 1] == 0).any():
+        raise PhotoError("it makes no sense")
+    columns = np.stack([xy[:, 0], xy[:, 1], 1 - xy.sum(axis=1)]) / xy[:, 1]
+    primaries, white = columns[:, :3], columns[:, 3]
+    if abs(np.linalg.det(primaries)) < 1e-6:
+        raise PhotoError("it makes no sense")
+    scales = np.linalg.solve(primaries, white)
+    if (scales <= 0).any():
+        raise PhotoError("it makes no sense")
+    # Of the white that the matrix of sRGB has, so that gray stays gray to the last bit.
+    cones = (_BRADFORD @ _SRGB_TO_XYZ_D50.sum(axis=1)) / (_BRADFORD @ white)
+    matrix: NDArray[np.float64] = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD @ (primaries * scales)
+    return matrix
 
 
 def _is_srgb(profile: _Profile) -> bool:

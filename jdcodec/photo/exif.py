@@ -19,11 +19,13 @@ from jdcodec.photo.tiff import (
     EXIF_IFD,
     GPS_IFD,
     INTEGER_FORMAT,
+    INTEROPERABILITY_IFD,
     MAKE,
     MODEL,
     ORIENTATION,
     UNIQUE_CAMERA_MODEL,
     Directory,
+    Field,
     Tiff,
 )
 
@@ -38,6 +40,10 @@ BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _DATE_TIME, _SOFTWARE, _ARTIST, _COPYRIGHT, _DESCRIPTION, _RATING = 306, 305, 315, 33432, 270, 18246
 _EXPOSURE_TIME, _F_NUMBER, _ISO, _RECOMMENDED_EXPOSURE, _VERSION = 33434, 33437, 34855, 34866, 36864
 _DATE_TIME_ORIGINAL, _FOCAL_LENGTH, _COLOUR_SPACE = 36867, 37386, 40961
+
+_UNCALIBRATED, _INTEROPERABILITY_INDEX = 65_535, 1
+# DCF's option file, and its basic one.
+_ADOBE_RGB, _SRGB = b"R03", b"R98"
 
 # What a photographer looks up: no layout of strips, no thumbnail, no maker note, no private tag.
 _IMAGE_TAGS = {_DESCRIPTION, MAKE, MODEL, _SOFTWARE, _DATE_TIME, _ARTIST, _RATING, _COPYRIGHT}
@@ -76,16 +82,46 @@ def upright(payload: bytes) -> bytes:
     return without_thumbnail(_with_integer(tiff, tiff.directory(tiff.first_offset), ORIENTATION, 1))
 
 
+def says_adobe_rgb(payload: bytes) -> bool:
+    """Whether a block, or any TIFF structure, says that its pixels are Adobe RGB, as DCF 2.0 has it."""
+    try:
+        tiff = Tiff(payload)
+        photo = _only_child(tiff, tiff.directory(tiff.first_offset), EXIF_IFD)
+        if photo is None or tiff.integers(photo, _COLOUR_SPACE) != (_UNCALIBRATED,):
+            return False
+        field = _interoperability(tiff, photo)
+    except PhotoError:
+        return False
+    return field is not None and tiff.value_bytes(field)[:3] == _ADOBE_RGB
+
+
 def as_srgb(payload: bytes) -> bytes:
     """The same block with its colour space set to sRGB, for pixels that were converted to it."""
     try:
         tiff = Tiff(payload)
-        for offset in tiff.integers(tiff.directory(tiff.first_offset), EXIF_IFD)[:1]:
-            payload = _with_integer(tiff, tiff.directory(offset), _COLOUR_SPACE, 1)
+        photo = _only_child(tiff, tiff.directory(tiff.first_offset), EXIF_IFD)
+        if photo is not None:
+            payload = _with_integer(tiff, photo, _COLOUR_SPACE, 1)
+            field = _interoperability(tiff, photo)
+            if field is not None and tiff.value_bytes(field)[:3] == _ADOBE_RGB:
+                payload = payload[: field.offset] + _SRGB + payload[field.offset + len(_SRGB) :]
     except PhotoError:
         # A directory that cannot be read claims no colour space.
         return payload
     return payload
+
+
+def _only_child(tiff: Tiff, directory: Directory, pointer: int) -> Directory | None:
+    """The directory that a tag points to, or None; raises `PhotoError` where it cannot be read."""
+    offsets = tiff.integers(directory, pointer)
+    return tiff.directory(offsets[0]) if offsets else None
+
+
+def _interoperability(tiff: Tiff, photo: Directory) -> Field | None:
+    """Where the rule of DCF stands that a photo keeps to; raises as `_only_child` does."""
+    directory = _only_child(tiff, photo, INTEROPERABILITY_IFD)
+    field = directory.fields.get(_INTEROPERABILITY_INDEX) if directory is not None else None
+    return field if field is not None and field.kind == ASCII and field.size >= 3 else None
 
 
 def _with_integer(tiff: Tiff, directory: Directory, tag: int, value: int) -> bytes:

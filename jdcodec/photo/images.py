@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from jdcodec.errors import JdcError, LimitError, PhotoError
-from jdcodec.photo import exif
+from jdcodec.photo import colour_space, exif
 from jdcodec.photo.bands import in_bands
 from jdcodec.photo.tiff import ORIENTATION, STRIP_OFFSETS, TILE_OFFSETS
 from jdcodec.photo.whole import decode_whole_jpeg, require_all_rows, require_whole_jpeg, require_whole_png
@@ -29,6 +29,7 @@ from jdcodec.photo.whole import decode_whole_jpeg, require_all_rows, require_who
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from jdcodec.photo.colour_space import ColourSpace
     from jdcodec.photo.photo import Pixels, ReadOptions
 
 # Pillow's names of the formats and of the plugins that read them.
@@ -61,7 +62,8 @@ class Raster:
     """Decoded samples before any interpretation.
 
     samples: (H, W, C) uint8 or uint16, C = 1, 3 or 4 colour channels as `space` ("GRAY", "RGB", "CMYK")
-    says, and one more for alpha where `has_alpha`. orientation: 1 to 8, still to be applied.
+    says, and one more for alpha where `has_alpha`. orientation: 1 to 8, still to be applied. colours: what
+    the file says of them beside a profile, which counts for more.
     """
 
     samples: Pixels
@@ -71,6 +73,7 @@ class Raster:
     exif: bytes | None = None
     xmp: bytes | None = None
     icc: bytes | None = None
+    colours: ColourSpace | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -99,6 +102,7 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
                     # A palette and a transparent colour give a meaning to zeros.
                     as_decoded = image.mode != "P" and "transparency" not in image.info
                     require_all_rows(data, (raster.samples if as_decoded else np.asarray(image))[-1])
+                raster = replace(raster, colours=colour_space.of_file(data, format_name))
                 # Metadata may follow the pixels in a PNG, so it is read after them.
                 return with_metadata(raster, image, exif_of(image), _notes(data, image))
     except (JdcError, MemoryError):
@@ -281,6 +285,7 @@ def with_metadata(raster: Raster, image: Image.Image, block: bytes | None, notes
         exif=payload,
         xmp=exif.upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None,
         icc=icc if isinstance(icc, bytes) and icc else None,
+        colours=raster.colours or colour_space.of_image(image.info, payload),
         notes=(*raster.notes, *notes),
     )
 

@@ -256,7 +256,7 @@ def _finish(raster: Raster, format_name: str) -> Photo:
     samples, notes = raster.samples, list(raster.notes)
     alpha = samples[..., -1:] if raster.has_alpha else None
     pixels, colour_notes = colour.to_srgb(
-        samples[..., :-1] if raster.has_alpha else samples, raster.icc, raster.space
+        samples[..., :-1] if raster.has_alpha else samples, raster.icc, raster.space, raster.colours
     )
     notes += colour_notes
     if alpha is not None and int(alpha.min()) < np.iinfo(alpha.dtype).max:

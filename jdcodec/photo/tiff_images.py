@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from jdcodec.errors import PhotoError
-from jdcodec.photo import exif
+from jdcodec.photo import colour_space, exif
 from jdcodec.photo.images import Raster, deep_raster, open_image, raster_at_hand, with_metadata
 from jdcodec.photo.stderr import stderr_without
 from jdcodec.photo.tiff import ORIENTATION, PHOTOMETRIC, PLANAR, Directory, Tiff
@@ -66,6 +66,7 @@ def read_tiff(data: bytes, options: ReadOptions) -> Raster:
             raster = deep_raster(data, image) or raster_at_hand(image)
         if raster.space == "GRAY" and raster.samples.dtype == np.uint16:
             raster = replace(raster, samples=_full_range(raster.samples, structure, first, bits))
+        raster = replace(raster, colours=colour_space.of_exif(data))
         # Pillow turns a TIFF upright while it decodes; a rebuilt block has no other orientation.
         return with_metadata(raster, image, exif.rebuild(data), notes)
 
@@ -116,5 +117,6 @@ def _read_with_tifffile(
         orientation=orientation[0] if orientation and 1 <= orientation[0] <= 8 else 1,
         exif=exif.rebuild(data),
         icc=page.iccprofile,
+        colours=colour_space.of_exif(data),
         notes=notes,
     )

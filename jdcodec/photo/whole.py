@@ -67,7 +67,7 @@ class JpegScans:
 
 def require_whole_png(data: bytes) -> None:
     """Every chunk up to IEND, with its CRC: Pillow does not check those of the image data."""
-    for kind, start, end in _png_chunks(data):
+    for kind, start, end in png_chunks(data):
         if zlib.crc32(memoryview(data)[start - 4 : end]) != struct.unpack_from(">I", data, end)[0]:
             name = kind.decode("ascii", "replace")
             raise PhotoError(f"is damaged: the checksum of its {name} chunk does not match")
@@ -97,7 +97,7 @@ def require_all_rows(data: bytes, last_row: NDArray[Any]) -> None:
         raise PhotoError(f"is cut short: {found} of {needed} bytes of pixels are there")
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and end of the content of each chunk that lies in the file with its checksum."""
     position = 8
     while position + 12 <= len(data):
@@ -111,7 +111,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 def _image_data(data: bytes) -> Iterator[bytes]:
     """The compressed pixels of a PNG, in pieces of at most `_INFLATE_BYTES`."""
-    for kind, start, end in _png_chunks(data):
+    for kind, start, end in png_chunks(data):
         if kind == b"IDAT":
             for at in range(start, end, _INFLATE_BYTES):
                 yield data[at : min(end, at + _INFLATE_BYTES)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 
 import pytest
@@ -27,9 +28,19 @@ def _planar_tiff() -> bytes:
     return file.getvalue()
 
 
+# Chromaticities of white, red, green and blue, times 100,000.
+ADOBE_RGB = (31_270, 32_900, 64_000, 33_000, 21_000, 71_000, 15_000, 6000)
+
 FILES = {
     "png": pillow_file(SMALL, "PNG", exif=exif_block(6), icc_profile=matrix_profile()),
     "deep png": deep_png(picture(9, 11, bits=16, channels=4), late=png_chunk(b"eXIf", exif_block(5))),
+    "gamma png": deep_png(
+        picture(9, 11, bits=16),
+        extra=png_chunk(b"gAMA", struct.pack(">I", 55_556))
+        + png_chunk(
+            b"cHRM", struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 21_000, 71_000, 15_000, 6000)
+        ),
+    ),
     "jpeg": pillow_file(SMALL, "JPEG", exif=b"Exif\0\0" + exif_block(3), icc_profile=matrix_profile()),
     "cmyk jpeg": pillow_file(SMALL, "JPEG", mode="CMYK"),
     "gray jpeg": pillow_file(SMALL, "JPEG", mode="L", icc_profile=gray_profile(2.2)),
