@@ -154,6 +154,8 @@ def decode(
         elif not quiet:
             size = f"{figures['width']} × {figures['height']}"
             common.say(f"{job.target}: {size}, {figures['seconds']:.1f} s", err=to_stdout)
+            for note in figures["notes"]:
+                common.say(f"  {note}", err=to_stdout)
         if "damage" in figures:
             raise DamagedError(f"{source_name(job.source)}: {figures['damage']}")
         return Done(figures["width"] * figures["height"], bytes_out=figures["bytes"])
@@ -204,7 +206,7 @@ def _named_output(target: str) -> AbstractContextManager[None]:
 def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]:
     """Decode one file; returns what there is to say about it."""
     from jdcodec.atomic import atomic_output, check_output
-    from jdcodec.photo import encode_image
+    from jdcodec.photo import encode_image, fitting_metadata
     from jdcodec.photo.metadata import MetadataBlocks, strip
     from jdcodec.photo.shrink import shrink
 
@@ -215,8 +217,9 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
     pixels = picture.pixels if writing.longest is None else shrink(picture.pixels, writing.longest)
     seconds = time.perf_counter() - started
     kept = picture.metadata
-    metadata = strip(MetadataBlocks(kept.exif, kept.xmp, kept.icc), writing.stripped)
+    wanted = strip(MetadataBlocks(kept.exif, kept.xmp, kept.icc), writing.stripped)
     with _named_output(job.target):
+        metadata, notes = fitting_metadata(wanted, writing.format)
         data = encode_image(
             _channels(pixels, header, writing.format, metadata.icc),
             format=writing.format,
@@ -238,6 +241,7 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
         "height": pixels.shape[0],
         "bytes": len(data),
         "seconds": round(seconds, 3),
+        "notes": list(notes),
     }
     return figures | ({"damage": picture.damage} if picture.damage else {})
 

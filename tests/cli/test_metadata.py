@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from conftest import PictureMaker
 from PIL import Image
 
-from jdcodec.container import parse
+from jdcodec.container import Metadata, parse, serialize
 
 from .command import jdc
 
@@ -106,6 +107,36 @@ def test_strip_gps_takes_the_place_alone(encode: Callable[..., Path], tiny_model
     for found in tags(*outputs):
         assert {name: found.get(name) for name in WRITTEN} == WRITTEN
         assert not [name for name in found if name.startswith("GPS")] and "Warning" not in found
+
+
+@pytest.fixture(scope="module")
+def awkward(make_picture: PictureMaker, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A .jdc file as no encoder of ours writes it: damaged EXIF, and XMP that is too long for a JPEG."""
+    folder = tmp_path_factory.mktemp("awkward")
+    Image.fromarray(make_picture(64, 64)).save(folder / "photo.png")
+    assert jdc("encode", folder / "photo.png", "--model", tiny_model).exit_code == 0
+    content = parse((folder / "photo.jdc").read_bytes())
+    metadata = Metadata(exif=b"MM\0*\0\0\xff\xff", xmp=b"<x>" + bytes(70_000))
+    path = folder / "awkward.jdc"
+    path.write_bytes(serialize(replace(content, metadata=metadata)))
+    return path
+
+
+@pytest.mark.parametrize("ending", [*OUTPUTS, "ppm"])
+def test_no_metadata_keeps_a_file_from_being_decoded(awkward: Path, tiny_model: Path, ending: str) -> None:
+    output = awkward.with_name(f"out.{ending}")
+    result = jdc("decode", awkward, "-o", output, "--model", tiny_model)
+    assert result.exit_code == 0 and Image.open(output).size == (64, 64)
+    said = [line for line in result.output.splitlines() if line.startswith("  ")]
+    assert said == [
+        "  Its EXIF block is damaged and was left out.",
+        *(["  Its XMP was left out: a JPEG holds 65,504 bytes of it."] if ending == "jpeg" else []),
+    ]
+    assert (
+        "left out" not in jdc("decode", awkward, "-o", output, "--model", tiny_model, "-f", "--quiet").output
+    )
+    spoken = jdc("decode", awkward, "-o", output, "--model", tiny_model, "--force", "--json").stdout
+    assert json.loads(spoken)["notes"] == [line.strip() for line in said]
 
 
 @needs_exiftool
