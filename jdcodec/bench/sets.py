@@ -11,15 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from jdcodec.errors import JdcError
+from jdcodec.photo.endings import IMAGE_ENDINGS
 
 from .metrics import Pixels, ms_ssim, psnr
 from .noise import NoiseLevel
-
-SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"})
-"""What counts as a picture in a folder; read-me files and tables beside them do not."""
 
 MS_SSIM_GROUPS = (0.5, 0.7, 0.95)
 """Groups of noisy pictures by MS-SSIM of noisy to clean, as in the ManyPriors and JDC papers."""
@@ -106,17 +102,17 @@ def open_set(
 def read_pixels(path: Path) -> Pixels:
     """The photo as `jdcodec.photo` reads it, as (H, W, 3) uint8 sRGB. Raises PhotoError, LimitError."""
     from jdcodec.photo import read_photo
+    from jdcodec.photo.depth import to_8_bit
 
-    pixels = read_photo(path).pixels
-    return pixels if pixels.dtype == np.uint8 else np.rint(pixels / 257).astype(np.uint8)
+    return to_8_bit(read_photo(path).pixels)
 
 
 def _pictures_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise JdcError(f"{folder} is not a folder: a set is a folder of pictures")
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_ENDINGS and p.is_file())
     if not files:
-        raise JdcError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))})")
+        raise JdcError(f"{folder} holds no picture ({', '.join(sorted(IMAGE_ENDINGS))})")
     return files
 
 

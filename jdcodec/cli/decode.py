@@ -18,6 +18,7 @@ from jdcodec.cli.jobs import Job, plan_jobs
 from jdcodec.cli.progress import Done
 from jdcodec.cli.running import json_failure, run_jobs
 from jdcodec.cli.streams import STANDARD, named, opened, source_name, write_standard_output
+from jdcodec.container.layout import MAX_PIXELS, MAX_SIDE, Limits
 
 if TYPE_CHECKING:
     from jdcodec.codec.picture import Picture, Reading
@@ -116,6 +117,8 @@ def decode(
     model: options.Models = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    max_pixels: options.MaxPixels = MAX_PIXELS,
+    max_side: options.MaxSide = MAX_SIDE,
 ) -> None:
     """Decode .jdc files to PNG, TIFF, JPEG, WebP, AVIF or PPM; gray photos have one channel.
 
@@ -138,7 +141,12 @@ def decode(
         common.start_runtime_meanwhile(device)
     deep = bits is BitDepth.sixteen
     settings = DecodeSettings(
-        "uint16" if deep else "uint8", device, precision, tuple(model or ()), grain=grain
+        "uint16" if deep else "uint8",
+        device,
+        precision,
+        tuple(model or ()),
+        Limits(max_side, max_pixels),
+        grain=grain,
     )
     reading = Reading(settings, view, salvage)
     # Several files all get the suffix from above.

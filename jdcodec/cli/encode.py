@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +17,8 @@ from jdcodec.cli import common, options, scheduled
 from jdcodec.cli.jobs import Job, passing_over, plan_jobs
 from jdcodec.cli.progress import Done
 from jdcodec.cli.running import json_failure, run_jobs
-from jdcodec.cli.streams import STANDARD, named, photo_file, read_input, source_name, write_standard_output
+from jdcodec.cli.streams import STANDARD, named, opened, source_name, write_standard_output
+from jdcodec.container.layout import MAX_PIXELS, MAX_SIDE, Limits
 from jdcodec.photo.endings import PHOTO_ENDINGS, PICTURE_ENDINGS
 
 if TYPE_CHECKING:
@@ -107,6 +109,8 @@ def encode(
     auto_brighten: bool = typer.Option(
         False, "--auto-brighten", help="Brighten until 1 % of pixels are white.", rich_help_panel=_INPUT
     ),
+    max_pixels: options.MaxPixels = MAX_PIXELS,
+    max_side: options.MaxSide = MAX_SIDE,
     scheduler: str | None = typer.Option(
         None,
         "--scheduler",
@@ -155,10 +159,18 @@ def encode(
     from jdcodec.codec.encoder import EncodeSettings
     from jdcodec.photo import ReadOptions
 
+    limits = Limits(max_side, max_pixels)
     settings = EncodeSettings(
-        quality or _DEFAULT_QUALITY, strength, model, device, precision, size=goal, effort=effort
+        quality or _DEFAULT_QUALITY,
+        strength,
+        model,
+        device,
+        precision,
+        limits=limits,
+        size=goal,
+        effort=effort,
     )
-    reading = ReadOptions(white_balance.value, exposure, auto_brighten)
+    reading = ReadOptions(white_balance.value, exposure, auto_brighten, max_side, max_pixels)
     if scheduler is not None:
         choice = scheduled.Choice(scheduler, manifest, batch, give_up_after, workers, force)
         scheduled.encode_scheduled(
@@ -299,10 +311,12 @@ def _read(source: str, order: _Order) -> tuple[Photo, int]:
     from jdcodec.photo import read_photo
     from jdcodec.photo.metadata import MetadataBlocks, strip
 
-    data = read_input(source)
-    photo = read_photo(photo_file(data, source), order.reading)
+    # Of what is no image, or larger than any may be, `read_photo` takes the beginning only.
+    with opened(source) as file:
+        photo = read_photo(file, order.reading)
+        size = file.seek(0, os.SEEK_END)
     kept = strip(MetadataBlocks(photo.exif, photo.xmp, photo.icc), order.stripped)
-    return replace(photo, exif=kept.exif, xmp=kept.xmp, icc=kept.icc), len(data)
+    return replace(photo, exif=kept.exif, xmp=kept.xmp, icc=kept.icc), size
 
 
 def _sentence(figures: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from jdcodec.cli import common, options
 from jdcodec.cli.jobs import Job, plan_reading
 from jdcodec.cli.running import json_failure_of_file, run_jobs
 from jdcodec.cli.streams import named, opened, source_name
+from jdcodec.container.layout import MAX_PIXELS, MAX_SIDE, Limits
 
 _LABELS = {"iso": "ISO", "gps": "GPS"}
 
@@ -21,15 +22,18 @@ def info(
     ),
     recursive: options.Recursive = False,
     as_json: options.Json = False,
+    max_pixels: options.MaxPixels = MAX_PIXELS,
+    max_side: options.MaxSide = MAX_SIDE,
 ) -> None:
     """Show size, quality, model and metadata of .jdc files.
 
     jdc info photo.jdc --json
     """
+    limits = Limits(max_side, max_pixels)
     jobs = plan_reading(files, endings=frozenset({".jdc"}), recursive=recursive)
 
     def work(job: Job) -> dict[str, Any]:
-        return _facts(job.source)
+        return _facts(job.source, limits)
 
     def finish(job: Job, facts: dict[str, Any]) -> None:
         if as_json:
@@ -45,11 +49,11 @@ def info(
     run_jobs(jobs, work, quiet=True, finish=finish, fail=json_failure_of_file if as_json else None)
 
 
-def _facts(source: str) -> dict[str, Any]:
+def _facts(source: str, limits: Limits) -> dict[str, Any]:
     from jdcodec.codec.info import read_info
 
     with opened(source) as file, named(source_name(source)):
-        known = read_info(file)
+        known = read_info(file, limits)
     facts = {field.name: getattr(known, field.name) for field in fields(known)}
     metadata = facts.pop("metadata")
     facts["grain"] = _grain(metadata.grain)

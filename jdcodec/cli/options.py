@@ -9,6 +9,7 @@ import typer
 FOLDERS = "Folders"
 METADATA = "Metadata"
 MACHINE = "Machine"
+LIMITS = "Limits"
 
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite files that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")]
@@ -65,4 +66,26 @@ Device = Annotated[
 Precision = Annotated[
     str,
     typer.Option("--precision", metavar="PRECISION", help="auto, fp32 or bf16.", rich_help_panel=MACHINE),
+]
+
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        min=1,
+        help="Refuse pictures with more pixels.",
+        show_default="400 million",
+        rich_help_panel=LIMITS,
+    ),
+]
+MaxSide = Annotated[
+    int,
+    typer.Option(
+        "--max-side",
+        metavar="N",
+        min=1,
+        help="Refuse pictures with more pixels a side.",
+        rich_help_panel=LIMITS,
+    ),
 ]

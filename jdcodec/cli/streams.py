@@ -43,13 +43,16 @@ def named(name: str) -> Iterator[None]:
 
 @contextmanager
 def opened(source: str) -> Iterator[BinaryIO]:
-    """The bytes of a file, a pipe or standard input, seekable; raises PhotoError."""
+    """The bytes of a file, a pipe or standard input, seekable; raises PhotoError.
+
+    All but standard input have a `name`, by which `read_photo` tells some RAW formats and its errors.
+    """
     try:
         if source == STANDARD:
             yield io.BytesIO(sys.stdin.buffer.read())
             return
         with Path(source).open("rb") as file:
-            yield file if file.seekable() else io.BytesIO(file.read())
+            yield file if file.seekable() else _held(file.read(), source)
     except OSError as error:
         raise PhotoError(f"{source_name(source)}: {reason(error)}") from error
 
@@ -60,11 +63,9 @@ def read_input(source: str) -> bytes:
         return file.read()
 
 
-def photo_file(data: bytes, source: str) -> BinaryIO:
-    """Bytes as `read_photo` takes them, with the name by which it tells some RAW formats and its errors."""
+def _held(data: bytes, name: str) -> BinaryIO:
     file = io.BytesIO(data)
-    if source != STANDARD:
-        file.name = source
+    file.name = name
     return file
 
 

@@ -10,6 +10,7 @@ from jdcodec.cli import common, options
 from jdcodec.cli.jobs import Job, plan_reading
 from jdcodec.cli.running import json_failure_of_file, run_jobs
 from jdcodec.cli.streams import named, read_input, source_name
+from jdcodec.container.layout import MAX_PIXELS, MAX_SIDE, Limits
 
 if TYPE_CHECKING:
     from jdcodec.codec.verify import Verdict
@@ -31,6 +32,8 @@ def verify(
     recursive: options.Recursive = False,
     as_json: options.Json = False,
     quiet: bool = typer.Option(False, "--quiet", help="Print damaged files only."),
+    max_pixels: options.MaxPixels = MAX_PIXELS,
+    max_side: options.MaxSide = MAX_SIDE,
 ) -> None:
     """Check the checksums of .jdc files: fast, without decoding them.
 
@@ -38,10 +41,11 @@ def verify(
     """
     from jdcodec.errors import DamagedError
 
+    limits = Limits(max_side, max_pixels)
     jobs = plan_reading(files, endings=frozenset({".jdc"}), recursive=recursive)
 
     def work(job: Job) -> Verdict:
-        return _verdict(job.source, symbols, tuple(model))
+        return _verdict(job.source, symbols, tuple(model), limits)
 
     def finish(job: Job, verdict: Verdict) -> None:
         name = source_name(job.source)
@@ -70,10 +74,10 @@ def verify(
     )
 
 
-def _verdict(source: str, symbols: bool, models: tuple[str, ...]) -> Verdict:
+def _verdict(source: str, symbols: bool, models: tuple[str, ...], limits: Limits) -> Verdict:
     from jdcodec.codec.verify import verify as verify_sections
     from jdcodec.codec.verify import verify_symbols
 
     data = read_input(source)
     with named(source_name(source)):
-        return verify_symbols(data, models=models) if symbols else verify_sections(data)
+        return verify_symbols(data, limits, models) if symbols else verify_sections(data, limits)

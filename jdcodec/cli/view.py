@@ -13,12 +13,12 @@ from jdcodec.cli.jobs import refuse_own_input
 from jdcodec.cli.streams import (
     STANDARD,
     named,
+    opened,
     output_name,
-    photo_file,
-    read_input,
     source_name,
     write_standard_output,
 )
+from jdcodec.container.layout import MAX_PIXELS, MAX_SIDE, Limits
 
 if TYPE_CHECKING:
     from jdcodec.codec.decoder import DecodeSettings
@@ -50,6 +50,8 @@ def view(
     model: options.Models = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    max_pixels: options.MaxPixels = MAX_PIXELS,
+    max_side: options.MaxSide = MAX_SIDE,
 ) -> None:
     """Look at a .jdc file in the browser, beside its original if you like.
 
@@ -76,7 +78,12 @@ def view(
             refuse_own_input(source, output)
         check_output(output, force=force)
     keep_freed_memory()
-    settings = DecodeSettings(device=device, precision=precision, models=tuple(model or ()))
+    settings = DecodeSettings(
+        device=device,
+        precision=precision,
+        models=tuple(model or ()),
+        limits=Limits(max_side, max_pixels),
+    )
     subjects = [_subject(source, settings) for source in sources]
     page = view_page(subjects, lossless=lossless)
     if output is None:
@@ -96,9 +103,9 @@ def _subject(source: str, settings: DecodeSettings) -> Subject:
     """A picture with its facts; raises JdcError with its name."""
     from jdcodec.view.subject import coded_subject, is_coded, photo_subject
 
-    data = read_input(source)
     title = source_name(source) if source == STANDARD else Path(source).name
-    if not is_coded(data):
-        return photo_subject(photo_file(data, source), title, len(data))
-    with named(source_name(source)):
-        return coded_subject(data, title, settings)
+    with opened(source) as file:
+        if not is_coded(file):
+            return photo_subject(file, title, settings.limits)
+        with named(source_name(source)):
+            return coded_subject(file, title, settings)

@@ -62,14 +62,16 @@ class Task:
 class Order:
     """How photos are read, coded and written; the same for a whole run.
 
-    stripped: kinds of metadata to leave out. model_id: in hexadecimal, what the workers' weights must have.
-    version: of jdcodec, likewise.
+    stripped: kinds of metadata to leave out. model_id and denoiser: in hexadecimal, what the workers' weights
+    must have, and the denoiser for noise without colour beside them, "" for none. version: of jdcodec,
+    likewise.
     """
 
     settings: EncodeSettings
     reading: ReadOptions
     stripped: frozenset[str]
     model_id: str
+    denoiser: str
     version: str
 
     @property
@@ -80,7 +82,7 @@ class Order:
         """
         settings = asdict(self.settings)
         del settings["device"], settings["model"]
-        facts = [settings, asdict(self.reading), sorted(self.stripped), self.model_id]
+        facts = [settings, asdict(self.reading), sorted(self.stripped), self.model_id, self.denoiser]
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     @property
@@ -92,13 +94,14 @@ class Order:
 def make_order(settings: EncodeSettings, reading: ReadOptions, stripped: frozenset[str]) -> Order:
     """The order for these settings; raises ModelError where there is no such model."""
     from jdcodec import __version__
+    from jdcodec.codec.denoisers import luma_denoiser_id
     from jdcodec.codec.weights import find_model, shipped_models
 
     weights = find_model(settings.model)
     if settings.model not in shipped_models():
         # Workers have a folder of their own that paths begin from.
         settings = replace(settings, model=str(weights.path))
-    return Order(settings, reading, stripped, weights.model_id.hex(), __version__)
+    return Order(settings, reading, stripped, weights.model_id.hex(), luma_denoiser_id(weights), __version__)
 
 
 @dataclass(frozen=True)

@@ -120,13 +120,21 @@ def _encode(photo: Photo, order: Order, name: str) -> Coded:
 
 def _check(order: Order) -> None:
     """Raises ModelError where this worker would make other files than the job asks for."""
+    from jdcodec.codec.denoisers import luma_denoiser_id
     from jdcodec.codec.weights import find_model
 
     if order.version != __version__:
         raise ModelError(f"this worker has jdcodec {__version__}; the job is of {order.version}")
-    found = find_model(order.settings.model).model_id.hex()
+    model = order.settings.model
+    weights = find_model(model)
+    found, denoiser = weights.model_id.hex(), luma_denoiser_id(weights)
     if found != order.model_id:
-        raise ModelError(f"this worker's model {order.settings.model} is {found}, the job's {order.model_id}")
+        raise ModelError(f"this worker's model {model} is {found}, the job's {order.model_id}")
+    if denoiser != order.denoiser:
+        raise ModelError(
+            f"this worker's denoiser for noise without colour of {model} is {denoiser or 'none'}, "
+            f"the job's {order.denoiser or 'none'}"
+        )
 
 
 def _device(order: Order) -> str:

@@ -28,6 +28,8 @@ from jdcodec.codec.region import Region, View
 from jdcodec.codec.target import size_goal
 from jdcodec.codec.verify import Verdict, verify_symbols
 from jdcodec.codec.verify import verify as verify_sections
+from jdcodec.container import Limits
+from jdcodec.container.layout import DEFAULT_LIMITS
 from jdcodec.errors import JdcError, PhotoError
 
 if TYPE_CHECKING:
@@ -58,13 +60,16 @@ def encode(
     model: str | os.PathLike[str] = "fast",
     device: str = "auto",
     precision: str = "auto",
+    max_pixels: int | None = None,
+    max_side: int | None = None,
 ) -> bytes:
     """Code an image as `.jdc` bytes, less its noise.
 
     image: an array (H, W, 3) or (H, W) of uint8, uint16 or floats in [0, 1], sRGB and upright; a PIL image;
     or a photo, RAW included: its path, its bytes, or a binary file.
-    quality: 1 (smallest) to 8 (best); None: 5. denoise: 0 (keep what the sensor saw) to 1 (the clean scene),
-    or "auto": 1 for a photo with visible noise, else 0.
+    quality: 1 (smallest) to 8 (best); None: 5. Above 6 a noisy photo is coded at a quality up to 1/2 lower,
+    as more bits would go into noise; `info` has the one it got. denoise: 0 (keep what the sensor saw) to 1
+    (the clean scene), or "auto": 1 for a photo with visible noise, else 0.
     effort: 1 (fastest) to 9, how long to look for fewer bits; files of any effort decode alike.
 
     A size instead of a quality, one of: target_size, bytes or text as "300kB", and target_bpp, bits per
@@ -80,7 +85,8 @@ def encode(
     pixels are white. They say how RAW is developed, and do nothing to other images.
 
     model: "fast", the one that is shipped, or the path of a weights file. device: "auto", "cpu", "cuda", ….
-    precision: "auto", "fp32" or "bf16".
+    precision: "auto", "fp32" or "bf16". max_pixels, max_side: larger images are refused; None: 400,000,000 in
+    all, 65,535 a side.
 
     Raises jdcodec.JdcError with one line that says why: PhotoError (the image or its metadata), LimitError
     (too large; a size that cannot be had), ModelError (model, device, precision).
@@ -97,6 +103,7 @@ def encode(
         _path("model", model),
         _text("device", device),
         _text("precision", precision),
+        limits=_limits(max_pixels, max_side),
         size=goal,
         effort=_whole("effort", effort),
     )
@@ -108,6 +115,8 @@ def encode(
         _text("white_balance", white_balance),  # type: ignore[arg-type]  # checked there
         _number("exposure", exposure),
         bool(auto_brighten),
+        settings.limits.max_side,
+        settings.limits.max_pixels,
     )
     kinds = parse_kinds(_text("strip", strip)) if strip is not None else frozenset[str]()
     photo = _with_metadata(_photo(image, options, icc), exif, xmp)
@@ -125,6 +134,8 @@ def decode(
     model: str | os.PathLike[str] | None = None,
     device: str = "auto",
     precision: str = "auto",
+    max_pixels: int | None = None,
+    max_side: int | None = None,
 ) -> NDArray[Any]:
     """Decode a `.jdc` file to pixels (H, W, 3), sRGB, of dtype uint8, uint16 or float32 (0 to 1).
 
@@ -135,6 +146,7 @@ def decode(
     its look.
     model: a weights file to look in before the shipped ones, for files made with weights of one's own.
     device: "auto", "cpu", "cuda", …. precision: "auto", "fp32" or "bf16".
+    max_pixels, max_side: as in `encode`.
 
     Raises jdcodec.JdcError with one line that says why: FormatError (no `.jdc` file), DamagedError (changed
     or cut), LimitError (too large), ModelError (its model is not at hand), PhotoError (cannot be read).
@@ -149,6 +161,8 @@ def decode(
         model=model,
         device=device,
         precision=precision,
+        max_pixels=max_pixels,
+        max_side=max_side,
     ).pixels
 
 
@@ -163,6 +177,8 @@ def read(
     model: str | os.PathLike[str] | None = None,
     device: str = "auto",
     precision: str = "auto",
+    max_pixels: int | None = None,
+    max_side: int | None = None,
 ) -> Picture:
     """As `decode`, with what else the file holds: `pixels`, `metadata` and `damage`.
 
@@ -176,6 +192,7 @@ def read(
         device=_text("device", device),
         precision=_text("precision", precision),
         models=_models(model),
+        limits=_limits(max_pixels, max_side),
         grain=_number("grain", grain),
     )
     view = View(_region(region), _whole("scale", scale))
@@ -183,26 +200,35 @@ def read(
         return read_picture(file, Reading(settings, view, bool(salvage)))
 
 
-def info(data: Source) -> Info:
+def info(data: Source, *, max_pixels: int | None = None, max_side: int | None = None) -> Info:
     """Size, quality, metadata and more of a `.jdc` file, without decoding it.
 
-    data: bytes of a file, its path, or a binary file. Raises jdcodec.JdcError as `decode` does.
+    data: bytes of a file, its path, or a binary file. max_pixels, max_side: as in `encode`. Raises
+    jdcodec.JdcError as `decode` does.
     """
     with _opened(data) as file:
-        return read_info(file)
+        return read_info(file, _limits(max_pixels, max_side))
 
 
-def verify(data: Source, *, symbols: bool = False, model: str | os.PathLike[str] | None = None) -> Verdict:
+def verify(
+    data: Source,
+    *,
+    symbols: bool = False,
+    model: str | os.PathLike[str] | None = None,
+    max_pixels: int | None = None,
+    max_side: int | None = None,
+) -> Verdict:
     """Check all checksums of a `.jdc` file, without decoding it: `intact`, `lost` tiles and `problems`.
 
     data: bytes of a file, its path, or a binary file. symbols: decode the tiles' symbols, too, which is
     slower and needs the file's model; model: a weights file to look in before the shipped ones.
-    Raises jdcodec.JdcError where not even the header is of use, or the model is not at hand.
+    max_pixels, max_side: as in `encode`. Raises jdcodec.JdcError where not even the header is of use, or the
+    model is not at hand.
     """
-    models = _models(model)
+    models, allowed = _models(model), _limits(max_pixels, max_side)
     with _opened(data) as file:
         content = file.read()
-        return verify_symbols(content, models=models) if symbols else verify_sections(content)
+        return verify_symbols(content, allowed, models) if symbols else verify_sections(content, allowed)
 
 
 def _photo(image: NDArray[Any] | Image | Source, options: Any, icc: bytes | None) -> Photo:
@@ -258,6 +284,12 @@ def _region(region: Sequence[int] | None) -> Region | None:
     except (TypeError, ValueError) as error:
         raise JdcError("region must be (x, y, width, height), four whole numbers of pixels") from error
     return Region(x, y, width, height)
+
+
+def _limits(max_pixels: int | None, max_side: int | None) -> Limits:
+    given = {"max_pixels": max_pixels, "max_side": max_side}
+    whole = {name: _whole(name, value) for name, value in given.items() if value is not None}
+    return replace(DEFAULT_LIMITS, **whole)
 
 
 def _dtype_name(dtype: DTypeLike) -> str:

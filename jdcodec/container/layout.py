@@ -10,6 +10,8 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from jdcodec.errors import LimitError
+
 # As in PNG: a byte above 0x7F catches seven-bit transfers, CR LF and a lone LF catch both ways of
 # converting line endings, and 0x1A ends the output of `type` on DOS.
 SIGNATURE = b"\x8aJDC\r\n\x1a\n"
@@ -49,17 +51,27 @@ those), no tile that an encoder can make reaches it.
 """
 
 
+#: Usual limits of a picture, in pixels: in all, and a side.
+MAX_PIXELS = 400_000_000
+MAX_SIDE = 65_535
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much a reader or writer is willing to hold. Each may be raised or lowered by the caller.
 
     `max_side` and `max_pixels` bound the display size, in pixels; `max_metadata_bytes` bounds the
-    payload of each ancillary section, known or not.
+    payload of each ancillary section, known or not. Raises `LimitError` where one is below 1.
     """
 
-    max_side: int = 65_535
-    max_pixels: int = 400_000_000
+    max_side: int = MAX_SIDE
+    max_pixels: int = MAX_PIXELS
     max_metadata_bytes: int = 64 * 2**20
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise LimitError(f"{name} must be a whole number from 1 on, not {value!r}")
 
 
 DEFAULT_LIMITS = Limits()

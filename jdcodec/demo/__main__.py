@@ -200,7 +200,8 @@ def run(photo: Path | None, folder: Path, iso: int, seed: int, jdc: Codec) -> No
     """
     import numpy as np
 
-    from jdcodec.demo.compare import code, compare, to_uint8
+    from jdcodec.demo.compare import code, compare
+    from jdcodec.photo.depth import to_8_bit
 
     # The first call loads the network. With a small picture it is out of the table's seconds, and a network
     # that is missing shows before any file is written.
@@ -215,10 +216,10 @@ def run(photo: Path | None, folder: Path, iso: int, seed: int, jdc: Codec) -> No
         photo, noise_free = make_scene_raw(folder, iso, seed)
         # The reference is the noise-free mosaic, developed like the noisy one, and not the rendered scene:
         # demosaicing and colour conversion are then common to both, and all that differs is the noise.
-        clean = to_uint8(_develop(noise_free))
+        clean = to_8_bit(_develop(noise_free))
         _save_png(folder / "scene-noise-free.png", clean)
         pixels = _develop(photo)
-    noisy = to_uint8(pixels)
+    noisy = to_8_bit(pixels)
     _save_png(folder / "photo.png", noisy)
 
     rows = compare(pixels, clean, jdc, QUALITIES)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jdcodec.bench.metrics import bits_per_pixel, psnr
+from jdcodec.photo.depth import to_8_bit
 
 Pixels = npt.NDArray[np.uint8]
 AnyPixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -53,13 +54,6 @@ class Coded:
         return bits_per_pixel(len(self.data), *self.pixels.shape[:2])
 
 
-def to_uint8(pixels: AnyPixels) -> Pixels:
-    """Pixels of either depth as 8-bit ones, rounded."""
-    if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 def code(
     codec: Codec, photo: AnyPixels, quality: float, clean: Pixels | None, *, is_smallest: bool = False
 ) -> Coded:
@@ -79,7 +73,7 @@ def pillow_codec(name: str, **options: bool | int) -> Codec:
 
     def encode(photo: AnyPixels, quality: float) -> bytes:
         stream = BytesIO()
-        Image.fromarray(to_uint8(photo)).save(stream, name, quality=round(quality), **options)
+        Image.fromarray(to_8_bit(photo)).save(stream, name, quality=round(quality), **options)
         return stream.getvalue()
 
     def decode(data: bytes) -> Pixels:
@@ -122,7 +116,7 @@ def compare(
     photo: (H, W, 3), what a camera saw. clean: the same scene without noise, or None where it is not known.
     WebP is left out where a side is longer than the 16,383 pixels it can hold.
     """
-    eight_bit = to_uint8(photo)
+    eight_bit = to_8_bit(photo)
     # The best JPEG that Pillow writes: progressive, with Huffman tables made for the picture.
     jpeg = pillow_codec("JPEG", optimize=True, progressive=True)
     searches = [(jpeg, SizeSearch(jpeg, eight_bit, 1, 95))]

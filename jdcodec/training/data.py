@@ -15,22 +15,24 @@ from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from jdcodec.errors import TrainingError
+from jdcodec.photo.depth import to_8_bit
+from jdcodec.photo.endings import IMAGE_ENDINGS
 
 T = TypeVar("T")
 
 #: What Pillow raises for files that are cut short, hostile or no pictures.
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
-SUFFIXES = {".avif", ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm", ".bmp"}
-
 
 def find_photographs(folder: Path) -> list[Path]:
     """Every picture below a folder, sorted; raises TrainingError where there is none."""
     if not folder.is_dir():
         raise TrainingError(f"{folder}: no such folder of training photographs")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_ENDINGS)
     if not found:
-        raise TrainingError(f"{folder}: no photographs with a known ending ({', '.join(sorted(SUFFIXES))})")
+        raise TrainingError(
+            f"{folder}: no photographs with a known ending ({', '.join(sorted(IMAGE_ENDINGS))})"
+        )
     return found
 
 
@@ -48,12 +50,12 @@ def load_photographs(paths: Sequence[Path], smallest: int, workers: int = 2) -> 
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB, upright; 16-bit values keep their upper byte. Raises TrainingError."""
+    """(H, W, 3) uint8 RGB, upright; of 16 bits rounded. Raises TrainingError."""
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I;16"):
-                gray = (np.asarray(upright) >> 8).astype(np.uint8)
+                gray = to_8_bit(np.asarray(upright).astype(np.uint16))
                 return np.repeat(gray[:, :, None], 3, axis=2)
             return np.array(upright.convert("RGB"))
     except _UNREADABLE as error:

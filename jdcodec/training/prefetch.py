@@ -6,13 +6,13 @@ photographs and GPU are shared as they are, an error reaches the step as itself,
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
 from jdcodec.errors import TrainingError, first_line
+from jdcodec.threads import available_cores
 
 from .batches import Batch, Order
 
@@ -83,8 +83,7 @@ def share_cores(
     ahead by take memory. Elsewhere, and where no core is left, the step makes its own batches.
     """
     # Not `usable_cores`: OMP_NUM_THREADS, which torchrun sets to 1, limits the step of one process, no maker.
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = max(1, available // processes)
+    cores = max(1, available_cores() // processes)
     if device.type != "cpu":
         spare = int(device.type == "cuda" and cores > 1)
         return threads or torch.get_num_threads(), spare if workers is None else workers

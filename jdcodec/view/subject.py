@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jdcodec.container import SIGNATURE
+from jdcodec.container.layout import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from jdcodec.codec.decoder import DecodeSettings
-    from jdcodec.container import Header
+    from jdcodec.container import Header, Limits
 
 
 @dataclass(frozen=True)
@@ -40,43 +40,44 @@ class Subject:
         return int(self.pixels.shape[0])
 
 
-def is_coded(data: bytes) -> bool:
-    """Whether the bytes of a file are those of a `.jdc` file, by how they begin."""
-    return data.startswith(SIGNATURE)
+def is_coded(file: BinaryIO) -> bool:
+    """Whether an open, seekable file is a `.jdc` file, by how it begins; it stands at its beginning again."""
+    head = file.read(len(SIGNATURE))
+    file.seek(0)
+    return head == SIGNATURE
 
 
-def coded_subject(data: bytes, name: str, settings: DecodeSettings) -> Subject:
-    """The picture in the bytes of a `.jdc` file; raises JdcError, which does not name it."""
+def coded_subject(file: BinaryIO, name: str, settings: DecodeSettings) -> Subject:
+    """The picture in an open, seekable `.jdc` file; raises JdcError, which does not name it."""
     from jdcodec.codec.picture import Reading, read_picture
     from jdcodec.codec.region import View
     from jdcodec.container import Reader
 
-    header = Reader(io.BytesIO(data), settings.limits).header
-    picture = read_picture(io.BytesIO(data), Reading(settings, View(), False))
-    bpp = 8 * len(data) / (header.width * header.height)
+    header = Reader(file, settings.limits).header
+    file.seek(0)
+    picture = read_picture(file, Reading(settings, View(), False))
+    size = file.seek(0, os.SEEK_END)
+    bpp = 8 * size / (header.width * header.height)
     coding = f"quality {header.quality:g}, denoise {header.denoise:g}"
     facts = (
         ("Size", _dimensions(header.width, header.height)),
-        ("File", f"{_bytes(len(data))}, {bpp:.3f} bits per pixel"),
+        ("File", f"{_bytes(size)}, {bpp:.3f} bits per pixel"),
         ("Quality", f"{header.quality:g} of 8"),
         ("Denoise", _strength(header)),
         *_shot(picture.metadata.exif, picture.metadata.xmp),
         ("Coded from", f"{header.bit_depth} bits, {'gray' if header.gray else 'RGB'}"),
         ("Model", header.model_id.hex()),
     )
-    return Subject(name, picture.pixels, len(data), f"{_bytes(len(data))}, {bpp:.3f} bpp, {coding}", facts)
+    return Subject(name, picture.pixels, size, f"{_bytes(size)}, {bpp:.3f} bpp, {coding}", facts)
 
 
-def photo_subject(source: Path | BinaryIO, name: str, size: int) -> Subject:
-    """Any other picture, of so many bytes; raises JdcError as `read_photo` does."""
-    import numpy as np
+def photo_subject(file: BinaryIO, name: str, limits: Limits = DEFAULT_LIMITS) -> Subject:
+    """The picture in any other open, seekable file; raises JdcError as `read_photo` does."""
+    from jdcodec.photo import ReadOptions, read_photo
+    from jdcodec.photo.depth import to_8_bit
 
-    from jdcodec.photo import read_photo
-
-    photo = read_photo(source)
-    pixels = photo.pixels
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    photo = read_photo(file, ReadOptions(max_side=limits.max_side, max_pixels=limits.max_pixels))
+    size, pixels = file.seek(0, os.SEEK_END), to_8_bit(photo.pixels)
     bpp = 8 * size / (photo.width * photo.height)
     facts = (
         ("Size", _dimensions(photo.width, photo.height)),

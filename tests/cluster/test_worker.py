@@ -88,12 +88,14 @@ def test_what_another_worker_may_manage_is_a_fault(
     (tmp_path / "file").write_bytes(b"")
     no_folder = _task(photo, tmp_path / "file")
     other_model = replace(order, model_id="00" * 16)
+    other_denoiser = replace(order, denoiser="11" * 16)
     gone = replace(order, settings=replace(order.settings, model="/no/such.safetensors"))
     other_version = replace(order, version="0.0")
     for how, task, reason in (
         (order, nowhere, f"{tmp_path}/nowhere.png: No such file or directory"),
         (order, no_folder, f"{tmp_path}/file: cannot be made: File exists"),
         (other_model, _task(photo, tmp_path), "the job's 0000"),
+        (other_denoiser, _task(photo, tmp_path), "is none, the job's 1111"),
         (gone, _task(photo, tmp_path), "no model '/no/such.safetensors'"),
         (other_version, _task(photo, tmp_path), "the job is of 0.0"),
     ):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jdcodec.demo.compare import Codec, SizeSearch, code, compare, pillow_codec, to_uint8
+from jdcodec.demo.compare import Codec, SizeSearch, code, compare, pillow_codec
+from jdcodec.photo.depth import to_8_bit
 
 RNG = np.random.default_rng(11)
 CLEAN = np.clip(
@@ -20,7 +21,7 @@ def raw_copy(size: int = 3000) -> Codec:
     """A codec that keeps every pixel, and whose files are `size` bytes larger for each step of quality."""
 
     def encode(pixels: np.ndarray, quality: float) -> bytes:
-        eight_bit = to_uint8(pixels)
+        eight_bit = to_8_bit(pixels)
         return np.array(eight_bit.shape, "<u4").tobytes() + eight_bit.tobytes() + bytes(int(size * quality))
 
     def decode(data: bytes) -> np.ndarray:
@@ -38,7 +39,7 @@ def test_bytes_rate_and_fidelity_are_those_of_the_file() -> None:
     coded = code(raw_copy(), PHOTO, 2, CLEAN_8)
     assert len(coded.data) == 12 + 160 * 120 * 3 + 6000
     assert coded.bpp == 8 * len(coded.data) / (160 * 120)
-    assert coded.psnr == pytest.approx(psnr(CLEAN_8, to_uint8(PHOTO)))
+    assert coded.psnr == pytest.approx(psnr(CLEAN_8, to_8_bit(PHOTO)))
     assert coded.encode_seconds > 0
     assert coded.decode_seconds > 0
 
@@ -49,7 +50,7 @@ def test_without_a_clean_scene_there_is_no_fidelity() -> None:
 
 def test_rounds_to_the_nearest_8_bit_level() -> None:
     levels = np.arange(65536, dtype=np.uint16)
-    assert np.array_equal(to_uint8(levels), np.round(levels / 257).astype(np.uint8))
+    assert np.array_equal(to_8_bit(levels), np.round(levels / 257).astype(np.uint8))
 
 
 @pytest.mark.parametrize("name", ["JPEG", "WebP"])
@@ -62,7 +63,7 @@ def test_pillow_codecs_return_the_picture(name: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 1200, 2000, 3500, 9000, 10**7])
 def test_search_finds_the_closest_size_of_all(size: int) -> None:
-    codec, photo = pillow_codec("JPEG"), to_uint8(PHOTO)
+    codec, photo = pillow_codec("JPEG"), to_8_bit(PHOTO)
     sizes = {quality: len(codec.encode(photo, quality)) for quality in range(1, 96)}
     found = SizeSearch(codec, photo, 1, 95).closest(size)
     assert abs(sizes[found] - size) == min(abs(other - size) for other in sizes.values())

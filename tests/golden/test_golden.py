@@ -12,6 +12,7 @@ from PIL import Image
 from jdcodec.codec.decoder import DecodeSettings, decode_bytes
 from jdcodec.codec.weights import load_weights
 from jdcodec.errors import JdcError
+
 from .make import WEIGHTS, fields, symbol_hash
 
 GOLDEN = sorted(Path(__file__).parent.glob("*.jdc"))

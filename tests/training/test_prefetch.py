@@ -208,13 +208,13 @@ def test_cores_are_shared_between_step_and_makers(
     expected: tuple[int, int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prefetch.os, "sched_getaffinity", lambda pid: range(cores), raising=False)
+    monkeypatch.setattr(prefetch, "available_cores", lambda: cores)
     monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
     assert share_cores(threads, workers, CPU, processes) == expected
 
 
 def test_makers_beside_other_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefetch.os, "sched_getaffinity", lambda pid: range(8), raising=False)
+    monkeypatch.setattr(prefetch, "available_cores", lambda: 8)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     assert share_cores(None, None, torch.device("cuda"), 1) == (8, 1)
     assert share_cores(None, None, torch.device("cuda"), 4) == (8, 1)

@@ -25,7 +25,8 @@ LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"  # as WebDriver 
 
 
 def photo_of(path: Path) -> Subject:
-    return photo_subject(path, path.name, path.stat().st_size)
+    with path.open("rb") as file:
+        return photo_subject(file, path.name)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,8 @@ def pages(
     Image.fromarray(make_picture(900, 1500)).save(original)
     coded.write_bytes(jdcodec.encode(original, model=str(tiny_model)))
     settings = DecodeSettings(models=(str(tiny_model),))
-    subjects = [coded_subject(coded.read_bytes(), coded.name, settings), photo_of(original)]
+    with coded.open("rb") as file:
+        subjects = [coded_subject(file, coded.name, settings), photo_of(original)]
     pages = {"single": folder / "single.html", "pair": folder / "pair.html"}
     pages["single"].write_bytes(view_page(subjects[:1]))
     pages["pair"].write_bytes(view_page(subjects))
