@@ -137,11 +137,22 @@ def test_other_sample_types_are_refused_by_name(dtype: type) -> None:
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "CMYK", "YCbCr", "RGB"])
 def test_every_8_bit_mode_of_tiff(mode: str) -> None:
-    photo = read_photo(pillow_file(picture(), "TIFF", mode=mode))
+    data = pillow_file(picture(), "TIFF", mode=mode)
+    if mode == "YCbCr" and not _pillow_opens(data):
+        pytest.skip("this Pillow does not read such files, which it writes")
+    photo = read_photo(data)
     assert photo.pixels.shape == (24, 32, 3) and photo.bit_depth == 8
     assert photo.is_gray == (mode in ("L", "1", "LA"))
     expected = np.asarray(Image.fromarray(picture()).convert(mode).convert("RGB")).astype(int)
     np.testing.assert_allclose(photo.pixels, expected, atol=1)
+
+
+def _pillow_opens(data: bytes) -> bool:
+    try:
+        Image.open(io.BytesIO(data)).load()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
