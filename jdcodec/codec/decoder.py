@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jdcodec.codec.encoder import symbols_crc
 from jdcodec.codec.grain import add_grain
 from jdcodec.codec.weights import Weights, find_model_by_id
 from jdcodec.container import JdcFile, Limits, Metadata, Tile, TileRect, parse
 from jdcodec.container.grain import Grain, unpack_grain
 from jdcodec.container.layout import DEFAULT_LIMITS
-from jdcodec.entropy import decode_tile
+from jdcodec.entropy import decode_tile, symbols_crc
 from jdcodec.errors import DamagedError, FormatError, JdcError
 from jdcodec.model.config import HYPER_STRIDE
 from jdcodec.threads import background

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +20,7 @@ from jdcodec.container import Header, Limits, Metadata, Tile, TileRect, Writer, 
 from jdcodec.container.grain import pack_grain
 from jdcodec.container.header import MAX_QUALITY_CODE
 from jdcodec.container.layout import DEFAULT_LIMITS
-from jdcodec.entropy import encode_tile
+from jdcodec.entropy import encode_tile, symbols_crc
 from jdcodec.errors import JdcError
 from jdcodec.threads import in_order
 
@@ -124,14 +123,6 @@ def code_tiles(symbols: Symbols, weights: Weights, header: Header) -> Iterator[T
         return Tile(rect.index, symbols_crc(z, y), data)
 
     return in_order(code, header.tiles())
-
-
-def symbols_crc(
-    z: np.ndarray[tuple[int, ...], np.dtype[np.int8]], y: np.ndarray[tuple[int, ...], np.dtype[np.int16]]
-) -> int:
-    """CRC-32 of a tile's symbols: z, then y, as int16 little-endian in the order channel, row, column."""
-    hyperlatents = zlib.crc32(z.astype("<i2").data)
-    return zlib.crc32(np.ascontiguousarray(y, "<i2").data, hyperlatents)
 
 
 class _PhotoCoder:
