@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jdcodec.codec.denoisers import with_denoiser_for
 from jdcodec.codec.grain_meter import GrainMeter
 from jdcodec.codec.noise import NoisePower, auto_strength
-from jdcodec.codec.noisy import useful_quality
+from jdcodec.codec.noise_policy import useful_quality
 from jdcodec.codec.target import SizeGoal, code_to_size
 from jdcodec.codec.weights import Weights, find_model
 from jdcodec.container import Header, Limits, Metadata, Tile, TileRect, Writer, parse
@@ -44,7 +44,7 @@ class EncodeSettings:
 
     denoise may be "auto": 1 for a photo with visible noise, 0 for a clean one (see `noise`). size: a wanted
     size, for which the quality is found; a bound only lowers the quality given, a target ignores it. Above
-    quality 6 a noisy photo is coded at one up to 1/2 lower, see `noisy`, unless a target wants more.
+    quality 6 a noisy photo is coded at one up to 1/2 lower, see `noise_policy`, unless a target wants more.
     model: name of a shipped model, or path of a weights file. device and precision: see `runtime`.
     effort: 1 (fastest) to 9 (smallest for what it shows); see `effort`.
     """

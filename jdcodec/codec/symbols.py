@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdcodec.codec.denoised import coded_size, padded
-from jdcodec.codec.noisy import rounding_strength
+from jdcodec.codec.noise_policy import rounding_strength
 from jdcodec.codec.quantise import half_place, quantise_tiles
 from jdcodec.codec.rounding import error_worth
 from jdcodec.codec.windows import WINDOW_PIXELS, Window, cover, relay

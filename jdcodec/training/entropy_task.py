@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jdcodec.codec.noisy import rounding_strength
+from jdcodec.codec.noise_policy import rounding_strength
 from jdcodec.codec.rounding import LARGEST_SHIFT
 from jdcodec.model.config import QUALITY_MAX, QUALITY_MIN
 from jdcodec.model.entropy_model import (

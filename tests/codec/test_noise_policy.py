@@ -13,7 +13,7 @@ from conftest import PictureMaker
 import jdcodec
 from jdcodec.codec.encoder import Coded, EncodeSettings, code_photo
 from jdcodec.codec.noise import NoisePower
-from jdcodec.codec.noisy import rounding_strength, useful_quality
+from jdcodec.codec.noise_policy import rounding_strength, useful_quality
 from jdcodec.codec.target import SizeGoal
 from jdcodec.model.config import ROUNDING_STRENGTH
 from jdcodec.photo import from_array
