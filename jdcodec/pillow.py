@@ -55,10 +55,30 @@ class JdcImageFile(ImageFile.ImageFile):
         header, metadata = reader.header, reader.metadata
         self._size = (header.width, header.height)
         self._mode = "L" if header.gray else "RGB"
-        self._decoded = False
+        self._decoded, self._scale = False, 1
         found = {"exif": metadata.exif, "xmp": metadata.xmp, "icc_profile": metadata.icc}
         self.info |= {name: block for name, block in found.items() if block is not None}
         self.info |= {"quality": header.quality, "denoise": header.denoise}
+
+    def draft(
+        self, mode: str | None, size: tuple[float, float] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Let `load` decode a preview, fast, where `size` is at most half that of the image.
+
+        As Pillow has it for JPEG, and `Image.thumbnail` asks for it: the preview is no smaller than `size` in
+        either direction. The mode stays what it is. Returns it with the box of the whole picture in pixels of
+        the preview, None where nothing changes.
+        """
+        if self._decoded or size is None:
+            return None
+        from jdcodec.codec.region import SCALES
+
+        width, height = self.size
+        scale = max((s for s in SCALES if width >= s * size[0] and height >= s * size[1]), default=1)
+        if scale == 1 or self._scale != 1:
+            return None
+        self._scale, self._size = scale, (-(-width // scale), -(-height // scale))
+        return self.mode, (0, 0, width / scale, height / scale)
 
     def load(self, *, model: str | None = None, device: str = "auto", grain: float = 0.0) -> Any:
         """Decode the pixels on first use; the options are those of `jdcodec.decode`.
@@ -71,14 +91,18 @@ class JdcImageFile(ImageFile.ImageFile):
             assert self.fp is not None
             self.fp.seek(0)
             try:
-                pixels = jdcodec.decode(self.fp.read(), model=model, device=device, grain=grain)
+                pixels = jdcodec.decode(
+                    self.fp.read(), scale=self._scale, model=model, device=device, grain=grain
+                )
             except JdcError as error:
                 raise OSError(str(error).replace("with --model", "with image.load(model=…)")) from error
             # Pillow then closes the file if it was the one to open it, and takes the pixels from here.
             if self._exclusive_fp:
                 self.fp.close()
             self.fp = io.BytesIO((pixels[..., 0] if self.mode == "L" else pixels).tobytes())
-            self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
+            # A tuple of one: given the mode as text, Pillow would map the file that it opened, and take its
+            # bytes for the pixels of a gray image.
+            self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, (self.mode,))]
             self._decoded = True
         return super().load()
 

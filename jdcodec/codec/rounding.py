@@ -75,8 +75,9 @@ def rate_aware_rounding(tables: EntropyTables, worth: NDArray[np.float32]) -> Ro
 def error_worth(gain: NDArray[np.float32], quality: float, strength: float) -> NDArray[np.float32]:
     """Bits that a squared error of one quantisation step is worth by channel, (M,).
 
-    `gain`: (M,), what latents are multiplied by before they are rounded. The more `strength` (`noise_policy`), the
-    less errors are worth: 1 is what theory has. MSE is the mean over three colours, hence the 3.
+    `gain`: (M,), what latents are multiplied by before they are rounded. The more `strength`
+    (`noise_policy`), the less errors are worth: 1 is what theory has. MSE is the mean over three colours,
+    hence the 3.
     """
     worth = t_to_lambda(quality_to_t(quality)) * 255.0**2 / 3.0 * (LATENT_STEP / gain) ** 2
     return (worth / strength).astype(np.float32)

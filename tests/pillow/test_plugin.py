@@ -298,3 +298,42 @@ def test_the_module_may_be_imported_anew(
 def test_the_import_is_light() -> None:
     code = "import sys, jdcodec.pillow; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize(("side", "scale"), [(16, 4), (40, 1), (36, 1), (35, 2), (8, 8), (1, 16)])
+def test_a_draft_decodes_a_preview(
+    make_picture: PictureMaker, tmp_path: Path, side: int, scale: int, gray: bool
+) -> None:
+    path = tmp_path / "photo.jdc"
+    image = Image.fromarray(make_picture(70, 131))
+    (image.convert("L") if gray else image).save(path)
+    with Image.open(path) as opened:
+        result = opened.draft("L", (side, side))
+        expected = None if scale == 1 else (opened.mode, (0, 0, 131 / scale, 70 / scale))
+        assert result == expected
+        preview = jdcodec.decode(path, scale=scale)
+        assert opened.size == preview.shape[1::-1]
+        np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), preview)
+        # Once there are pixels, they stay.
+        assert opened.draft(None, (1, 1)) is None and opened.size == preview.shape[1::-1]
+
+
+def test_a_thumbnail_is_that_of_the_whole_picture(make_picture: PictureMaker, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jdc"
+    Image.fromarray(make_picture(210, 331)).save(path)
+    whole = Image.fromarray(jdcodec.decode(path))
+    with Image.open(path) as opened:
+        opened.thumbnail((40, 40))
+        whole.thumbnail((40, 40))
+        assert opened.size == whole.size == (40, 25)
+        difference = np.asarray(opened).astype(float) - np.asarray(whole)
+    assert np.sqrt(np.mean(difference**2)) < 6
+
+
+def test_a_gray_file_larger_than_its_pixels(make_picture: PictureMaker, tmp_path: Path) -> None:
+    """Pillow maps files of uncompressed gray pixels, where they are long enough for that."""
+    path = tmp_path / "photo.jdc"
+    Image.fromarray(make_picture(20, 30)).convert("L").save(path, xmp=b"<x/>" * 500)
+    with Image.open(path) as opened:
+        np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), jdcodec.decode(path))
