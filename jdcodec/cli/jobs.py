@@ -16,7 +16,7 @@ from jdcodec.cli.common import complain
 from jdcodec.cli.streams import STANDARD, output_name
 from jdcodec.errors import JdcError, OutputError, PhotoError
 from jdcodec.naming import output_names
-from jdcodec.photo.endings import PICTURE_ENDINGS, UNREAD_ENDINGS
+from jdcodec.photo.endings import PICTURE_ENDINGS, REMEDIES, UNREAD_ENDINGS
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,10 @@ def passing_over(*, quiet: bool) -> Iterator[Counter[str]]:
     def tell() -> None:
         if counts and not quiet:
             ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-            told = ", ".join(f"{count:,} {ending}" for ending, count in ordered)
+            told = ", ".join(
+                f"{count:,} {ending}" + (f" ({REMEDIES[ending]})" if ending in REMEDIES else "")
+                for ending, count in ordered
+            )
             complain(f"passed over: {told}, which jdc does not read")
 
     try:

@@ -1,6 +1,7 @@
 """What a file says of its colours where it has no ICC profile, without any pixel.
 
-PNG says it in cICP, sRGB, gAMA and cHRM, AVIF in an nclx box, and a camera set to Adobe RGB in EXIF alone.
+PNG says it in cICP, sRGB, gAMA and cHRM, AVIF and HEIC in an nclx box, and a camera set to Adobe RGB in EXIF
+alone.
 Sources: the PNG specification, third edition, 4.3 and 11.3.2; ITU-T H.273 for code points; ISO/IEC 14496-12,
 12.1.5; CIPA DC-008 (EXIF 2.32) and DC-009 (DCF 2.0); Adobe RGB (1998) Color Image Encoding, 4.3.
 """
@@ -8,10 +9,11 @@ Sources: the PNG specification, third edition, 4.3 and 11.3.2; ITU-T H.273 for c
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jdcodec.photo.boxes import properties
 from jdcodec.photo.exif import says_adobe_rgb
 from jdcodec.photo.whole import png_chunks
 
@@ -72,7 +74,7 @@ def of_file(data: bytes, format_name: str) -> ColourSpace | None:
     if format_name == "PNG":
         for kind, start, end in png_chunks(data):
             if kind == b"cICP" and end - start == 4:
-                return _of_code_points(data[start], data[start + 1])
+                return of_code_points(data[start], data[start + 1])
             if kind == b"IDAT":
                 return None
     if format_name == "AVIF":
@@ -105,7 +107,8 @@ def _of_gamma(gamma: float, chromaticity: Any) -> ColourSpace:
     return ColourSpace(f"{name} and the file's own primaries", power, (*primaries, white))
 
 
-def _of_code_points(primaries: int, transfer: int) -> ColourSpace | None:
+def of_code_points(primaries: int, transfer: int) -> ColourSpace | None:
+    """What two code points of H.273 say, as cICP and nclx have them; None where both say nothing."""
     if primaries == transfer == _UNSPECIFIED:
         return None
     name, chromaticities = _PRIMARIES.get(primaries, (f"primaries {primaries} of H.273", None))
@@ -118,29 +121,7 @@ def _of_code_points(primaries: int, transfer: int) -> ColourSpace | None:
 
 def _of_avif(data: bytes) -> ColourSpace | None:
     """The first nclx among the properties of an AVIF's items, which is that of the picture itself."""
-    start, end = 0, len(data)
-    # "meta" has four bytes of version and flags before the boxes in it.
-    for wanted, skipped in ((b"meta", 4), (b"iprp", 0), (b"ipco", 0)):
-        found = next((place for kind, *place in _boxes(data, start, end) if kind == wanted), None)
-        if found is None:
-            return None
-        start, end = found[0] + skipped, found[1]
-    for kind, first, last in _boxes(data, start, end):
-        if kind == b"colr" and data[first : first + 4] == b"nclx" and last - first >= 8:
-            return _of_code_points(*struct.unpack_from(">HH", data, first + 4))
+    for kind, start, end in properties(data):
+        if kind == b"colr" and data[start : start + 4] == b"nclx" and end - start >= 8:
+            return of_code_points(*struct.unpack_from(">HH", data, start + 4))
     return None
-
-
-def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of the content of each box that lies between two bytes. ISO/IEC 14496-12, 4.2."""
-    while start + 8 <= end:
-        size, kind = struct.unpack_from(">I4s", data, start)
-        content = start + 8
-        if size == 1 and content + 8 <= end:
-            (size,) = struct.unpack_from(">Q", data, content)
-            content += 8
-        stop = start + size if size else end
-        if not content <= stop <= end:
-            return
-        yield kind, content, stop
-        start = stop

@@ -12,7 +12,7 @@ import struct
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -78,12 +78,13 @@ class Raster:
 
 
 def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
-    """Decode a file of the format that its first bytes name, one of `_PLUGINS`.
+    """Decode a file of the format that its first bytes name, one of `_PLUGINS` or "HEIC".
 
     Raises `PhotoError` where it is damaged, cut short or of a kind that jdc does not read, `LimitError`
     where it is larger than the options allow; the limits are checked before pixels are decoded.
     """
-    # Here, because that module builds on this one.
+    # Here, because these modules build on this one.
+    from jdcodec.photo.heic import read_heic
     from jdcodec.photo.tiff_images import read_tiff
 
     if format_name == "PNG":
@@ -93,6 +94,8 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
         with quiet_plugins():
             if format_name == "TIFF":
                 return read_tiff(data, options)
+            if format_name == "HEIC":
+                return read_heic(data, options)
             with open_image(data, format_name) as image:
                 options.check_size(*image.size)
                 if scans is not None:
@@ -104,7 +107,7 @@ def read_image(data: bytes, format_name: str, options: ReadOptions) -> Raster:
                     require_all_rows(data, (raster.samples if as_decoded else np.asarray(image))[-1])
                 raster = replace(raster, colours=colour_space.of_file(data, format_name))
                 # Metadata may follow the pixels in a PNG, so it is read after them.
-                return with_metadata(raster, image, exif_of(image), _notes(data, image))
+                return with_metadata(raster, image.info, exif_of(image), _notes(data, image))
     except (JdcError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
@@ -120,7 +123,7 @@ def raster_of(image: Image.Image) -> Raster:
         with quiet_plugins():
             # Pixels first: Pillow turns a TIFF while it decodes, and then no longer calls it turned.
             raster = raster_at_hand(image)
-            return with_metadata(raster, image, exif_of(image), ())
+            return with_metadata(raster, image.info, exif_of(image), ())
     except JdcError:
         raise
     except Exception as error:
@@ -226,7 +229,7 @@ def deep_raster(data: bytes, image: ImageFile.ImageFile) -> Raster | None:
     big_endian = order == "B" or (order == "N" and sys.byteorder == "big")
     high, low = (first, second) if big_endian else (second, first)
     raster = Raster(high.astype(np.uint16) << 8 | low, space, has_alpha)
-    return _undo_premultiplication(raster) if layout == "RGBa;16" else _with_transparent_colour(raster, image)
+    return undo_premultiplication(raster) if layout == "RGBa;16" else _with_transparent_colour(raster, image)
 
 
 def _raw_mode(tile: Any) -> str:
@@ -253,39 +256,48 @@ def _with_transparent_colour(raster: Raster, image: Image.Image) -> Raster:
     return Raster(np.concatenate([raster.samples, alpha], axis=2), raster.space, has_alpha=True)
 
 
-def _undo_premultiplication(raster: Raster) -> Raster:
-    """Divide the colour of 16-bit RGBA by its alpha."""
+def undo_premultiplication(raster: Raster) -> Raster:
+    """Divide the colour of samples with alpha, uint8 or uint16, by it."""
+    top = int(np.iinfo(raster.samples.dtype).max)
 
     def divided(band: Pixels) -> Pixels:
-        colour, alpha = band[..., :3].astype(np.uint32), band[..., 3:]
-        straight = np.minimum(colour * 65_535 // np.maximum(alpha, 1), 65_535).astype(np.uint16)
+        colour, alpha = band[..., :-1].astype(np.uint32), band[..., -1:]
+        straight = np.minimum(colour * top // np.maximum(alpha, 1), top).astype(band.dtype)
         return np.concatenate([straight, alpha], axis=2)
 
     return replace(raster, samples=in_bands(divided, np.empty_like(raster.samples), raster.samples))
 
 
-def with_metadata(raster: Raster, image: Image.Image, block: bytes | None, notes: tuple[str, ...]) -> Raster:
-    """Add what Pillow found beside the pixels. block: an EXIF block, with its prefix or without, or None.
+def with_metadata(
+    raster: Raster,
+    info: Mapping[Any, Any],
+    block: bytes | None,
+    notes: tuple[str, ...],
+    *,
+    orientation: int | None = None,
+) -> Raster:
+    """Add what was found beside the pixels. info: Pillow's. block: EXIF, with its prefix or without, or None.
 
-    An EXIF block that is damaged is left out, with a note: it is no reason to refuse the pixels.
+    orientation: the one to apply, where EXIF does not count. An EXIF block that is damaged is left out, with
+    a note: it is no reason to refuse the pixels.
     """
-    orientation = 1
     payload = block.removeprefix(b"Exif\0\0") if block else None
+    if orientation is None:
+        orientation = exif.orientation(payload) if payload is not None else 1
     if payload is not None:
-        orientation = exif.orientation(payload)
         try:
             payload = exif.upright(payload)
         except PhotoError:
             payload = None
             notes = (*notes, "Its EXIF block is damaged and was left out.")
-    xmp, icc = image.info.get("xmp"), image.info.get("icc_profile")
+    xmp, icc = info.get("xmp"), info.get("icc_profile")
     return replace(
         raster,
         orientation=orientation,
         exif=payload,
         xmp=exif.upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None,
         icc=icc if isinstance(icc, bytes) and icc else None,
-        colours=raster.colours or colour_space.of_image(image.info, payload),
+        colours=raster.colours or colour_space.of_image(info, payload),
         notes=(*raster.notes, *notes),
     )
 

@@ -32,13 +32,15 @@ _SIGNATURES = (
     (b"BM", "BMP"),
 )
 _AVIF_BRANDS = (b"avif", b"avis")
+# HEVC, images and sequences, and any codec.
+_HEIC_BRANDS = (
+    *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+    *(b"mif1", b"mif2", b"msf1"),
+)
 
 # Known to photographers, not read by jdc: first bytes, where, and what to do.
 _REFUSED = (
     (b"\x8aJDC\r\n\x1a\n", 0, "is a .jdc file already; `jdc decode` reads it"),
-    (b"ftyphei", 4, "is HEIC; convert it to PNG, TIFF or JPEG first"),
-    (b"ftypmif1", 4, "is HEIF; convert it to PNG, TIFF or JPEG first"),
-    (b"ftypmsf1", 4, "is HEIF; convert it to PNG, TIFF or JPEG first"),
     (b"\xff\x0a", 0, "is JPEG XL; convert it to PNG or TIFF first"),
     (b"\0\0\0\x0cJXL ", 0, "is JPEG XL; convert it to PNG or TIFF first"),
     (b"\0\0\0\x0cjP  ", 0, "is JPEG 2000; convert it to PNG or TIFF first"),
@@ -58,9 +60,10 @@ _OVERSHOOT = 1 / 255
 def read_photo(source: str | Path | bytes | BinaryIO, options: ReadOptions | None = None) -> Photo:
     """Read a photograph: a path, the bytes of a file, or a binary file open for reading.
 
-    Reads PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, PPM and what LibRaw supports of camera RAW. Orientation is
-    applied, an embedded profile converted to sRGB, transparency flattened on white, the first of several
-    images taken; `Photo.notes` says what happened.
+    Reads PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, PPM, what LibRaw supports of camera RAW, and HEIC where
+    pillow-heif is installed. Orientation is applied, an embedded profile converted to sRGB, transparency
+    flattened on white, the first (of HEIC the primary) of several images taken; `Photo.notes` says what
+    happened.
 
     Raises `PhotoError` where the file cannot be read, is damaged, cut short or of no known kind, and
     `LimitError` where it is larger than the options allow, before its pixels are decoded.
@@ -239,13 +242,15 @@ def _is_raw(data: bytes, suffix: str, format_name: str | None) -> bool:
 
 
 def _image_format(data: bytes) -> str | None:
-    """Pillow's name of the format that the first bytes show, or None."""
+    """Pillow's name of the format that the first bytes show, "HEIC" for HEIF of any kind, or None."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp":
         # The brand that counts may be any of those in the first box; four bytes among them are a version.
         brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
-        return "AVIF" if any(brand in brands for brand in _AVIF_BRANDS) else None
+        if any(brand in brands for brand in _AVIF_BRANDS):
+            return "AVIF"
+        return "HEIC" if any(brand in brands for brand in _HEIC_BRANDS) else None
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "TIFF"
     return next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)

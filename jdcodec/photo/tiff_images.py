@@ -68,7 +68,7 @@ def read_tiff(data: bytes, options: ReadOptions) -> Raster:
             raster = replace(raster, samples=_full_range(raster.samples, structure, first, bits))
         raster = replace(raster, colours=colour_space.of_exif(data))
         # Pillow turns a TIFF upright while it decodes; a rebuilt block has no other orientation.
-        return with_metadata(raster, image, exif.rebuild(data), notes)
+        return with_metadata(raster, image.info, exif.rebuild(data), notes)
 
 
 def _full_range(samples: Any, structure: Tiff, first: Directory, bits: tuple[int, ...]) -> Any:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from jdcodec.photo import from_array
 from jdcodec.photo.colour import to_srgb
-from jdcodec.photo.images import Raster, _undo_premultiplication
+from jdcodec.photo.images import Raster, undo_premultiplication
 
 from .samples import matrix_profile
 
@@ -47,4 +47,4 @@ def test_a_profile_costs_its_result_and_little_more() -> None:
 
 def test_premultiplied_colour_costs_its_result_and_little_more() -> None:
     raster = Raster(np.ones((HEIGHT, WIDTH, 4), np.uint16), "RGB", has_alpha=True)
-    assert peak_per_pixel(_undo_premultiplication, raster) < 13
+    assert peak_per_pixel(undo_premultiplication, raster) < 13

@@ -1,0 +1,105 @@
+"""The boxes that AVIF and HEIC files consist of: where they lie, and whether all that they list is there.
+
+Sources: ISO/IEC 14496-12, 4.2 for boxes and 8.11.3 for iloc; ISO/IEC 23008-12, 6.5.3 for ispe.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from jdcodec.errors import PhotoError
+
+# Boxes that pictures are in. What programs append behind the last of them is no box at all in some files.
+_OF_PICTURES = (b"meta", b"mdat")
+_PROPERTIES = (b"meta", b"iprp", b"ipco")
+
+
+def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of the content of each box that lies between two bytes."""
+    while start + 8 <= end:
+        size, kind = struct.unpack_from(">I4s", data, start)
+        content = start + 8
+        if size == 1 and content + 8 <= end:
+            (size,) = struct.unpack_from(">Q", data, content)
+            content += 8
+        stop = start + size if size else end
+        if not content <= stop <= end:
+            return
+        yield kind, content, stop
+        start = stop
+
+
+def properties(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of the properties of all items of a file; nothing where it has none."""
+    place = _inside(data, _PROPERTIES)
+    if place is not None:
+        yield from boxes(data, *place)
+
+
+def item_sizes(data: bytes) -> Iterator[tuple[int, int]]:
+    """Width and height, in pixels, of each picture and part of one, as the file has them (ispe)."""
+    for kind, start, end in properties(data):
+        if kind == b"ispe" and end - start >= 12:
+            yield struct.unpack_from(">II", data, start + 4)
+
+
+def require_all_items(data: bytes) -> None:
+    """That all bytes of all items are in the file; raises `PhotoError` where it is cut short or damaged.
+
+    A decoder may leave the tiles gray that it lacks. What does not show is a cut that was mended in the list
+    of items, the box of the pictures and the data of the codec itself.
+    """
+    end = max((end for _, _, end in boxes(data, 0, len(data))), default=0)
+    if data[end + 4 : end + 8] in _OF_PICTURES:
+        raise PhotoError("is cut short: a box reaches beyond the end of the file")
+    place = _inside(data, (b"meta", b"iloc"))
+    if place is None:
+        raise PhotoError("is cut short, or damaged: it does not say where its HEIC images are")
+    reach = max(_ends(data[slice(*place)]), default=0)
+    if reach > len(data):
+        raise PhotoError(f"is cut short: its image data reaches to byte {reach} of {len(data)}")
+
+
+def _inside(data: bytes, path: tuple[bytes, ...]) -> tuple[int, int] | None:
+    """Start and end of the content of a box, named with those around it; None where it is not there."""
+    start, end = 0, len(data)
+    for wanted in path:
+        found = next((place for kind, *place in boxes(data, start, end) if kind == wanted), None)
+        if found is None:
+            return None
+        # "meta" has four bytes of version and flags before the boxes in it.
+        start, end = found[0] + (4 if wanted == b"meta" else 0), found[1]
+    return start, end
+
+
+def _ends(content: bytes) -> Iterator[int]:
+    """Where each piece of an item ends, from an iloc box; pieces outside of the file itself are left out."""
+    at = 0
+
+    def take(size: int) -> int:
+        nonlocal at
+        value = content[at : at + size]
+        if len(value) < size:
+            raise PhotoError("is damaged: the list of its HEIC images is incomplete")
+        at += size
+        return int.from_bytes(value, "big")
+
+    version, _ = take(1), take(3)
+    sizes = take(2)
+    offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+    index_size = index_size if version else 0
+    wide = 2 if version < 2 else 4
+    for _ in range(take(wide)):
+        take(wide)
+        method = take(2) & 15 if version else 0
+        # Method 0 counts from the start of a file, and file 0 is this one.
+        in_file = (method, take(2)) == (0, 0)
+        base = take(base_size)
+        pieces = take(2)
+        # Pieces that are described in no byte are all the same one.
+        for _ in range(pieces if offset_size + length_size + index_size else min(pieces, 1)):
+            take(index_size)
+            end = base + take(offset_size) + take(length_size)
+            if in_file:
+                yield end
