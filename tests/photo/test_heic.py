@@ -88,7 +88,7 @@ def test_more_than_8_bits_become_16(depth: int, monkeypatch: pytest.MonkeyPatch)
     photo = read_photo(heic(pixels))
     assert photo.bit_depth == 16
     assert_near(photo.pixels, pixels)
-    assert np.unique(photo.pixels).size > 1000 if depth == 12 else 500
+    assert np.unique(photo.pixels).size > (1000 if depth == 12 else 500)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
