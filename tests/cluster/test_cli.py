@@ -30,7 +30,7 @@ SETTINGS = ("--model", WEIGHTS, "--device", "cpu", "--precision", "fp32")
 def folder(tmp_path: Path, make_photos: Callable[[Path, int], None]) -> Path:
     make_photos(tmp_path / "in", 6)
     (tmp_path / "in" / "broken.png").write_bytes(b"nonsense")
-    (tmp_path / "in" / "other.heic").write_bytes(b"nonsense")
+    (tmp_path / "in" / "other.jp2").write_bytes(b"nonsense")
     return tmp_path / "in"
 
 
@@ -57,7 +57,7 @@ def test_local_workers_make_what_one_process_makes(jdc: Run, folder: Path, tmp_p
     assert first.stderr.decode() == (
         f"jdc: {folder}/broken.png: is not an image that jdc reads (RAW, PNG, JPEG, TIFF, WebP, AVIF, …)\n"
         "jdc: 1 of 7 files failed\n"
-        "jdc: passed over: 1 .heic, which jdc does not read\n"
+        "jdc: passed over: 1 .jp2, which jdc does not read\n"
     )
     assert first.stdout.decode().startswith("6 photos, ")
     jdc("encode", "in", "-o", "plain", "-r", *SETTINGS)
@@ -74,7 +74,7 @@ def test_local_workers_make_what_one_process_makes(jdc: Run, folder: Path, tmp_p
     (folder / "broken.png").unlink()
     again = jdc(*local, "--json")
     assert again.returncode == 0
-    assert again.stderr == b"jdc: passed over: 1 .heic, which jdc does not read\n"
+    assert again.stderr == b"jdc: passed over: 1 .jp2, which jdc does not read\n"
     states = [json.loads(line)["state"] for line in again.stdout.splitlines()]
     assert states == ["skipped"] * 6
 
