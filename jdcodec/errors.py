@@ -1,7 +1,7 @@
 """Every error that jdcodec raises on purpose, as one small family.
 
 Each message is one line that says what was wrong and, where it helps, what to do. The command line
-prints it and leaves with status 1; anything that is not a `JdcError` is a bug.
+prints it and leaves with status 1, for an `OptionError` with 2; anything that is not a `JdcError` is a bug.
 """
 
 
@@ -13,6 +13,10 @@ def first_line(error: BaseException) -> str:
 
 class JdcError(Exception):
     """Base of all errors that the input, the data or the environment can cause."""
+
+
+class OptionError(JdcError):
+    """What was asked for cannot be, whatever the files are."""
 
 
 class PhotoError(JdcError):

@@ -89,7 +89,7 @@ class JdcPlugin(PluginV3):  # type: ignore[misc]  # imageio has no types
         import jdcodec
 
         pictures = ndimage if isinstance(ndimage, (list, tuple)) else [ndimage]
-        picture = np.asarray(pictures[0])
+        picture = np.asarray(pictures[0] if len(pictures) else [])
         if len(pictures) > 1 or (picture.ndim == 4 and len(picture) > 1):
             raise OSError(f"a {_ENDING} file holds one picture, not several")
         path = self.request.filename if self.request._uri_type == URI_FILENAME else None

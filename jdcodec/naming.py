@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 
 def same_on_some_disk(name: str) -> str:
@@ -45,3 +45,10 @@ def _numbered(name: str, suffix: str, taken: set[str]) -> str:
     while same_on_some_disk(f"{name}-{number}{suffix}") in taken:
         number += 1
     return f"{name}-{number}{suffix}"
+
+
+def no_file(place: Path) -> str:
+    """Why what lies there is neither file nor folder; where a link ends a photo may have been lost."""
+    if place.exists():
+        return f"{place}: is no file, but a pipe or a device"
+    return f"{place}: is a link to nothing"

@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -47,6 +48,11 @@ class JdcImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "jdcodec image"
 
+    # Of an image that was pickled or copied, which has its pixels, and none of what `_open` sets.
+    _decoded, _scale = True, 1
+    _exclusive_fp = False
+    _loading = threading.RLock()
+
     def _open(self) -> None:
         try:
             reader = Reader(self.fp)  # type: ignore[arg-type]
@@ -55,8 +61,10 @@ class JdcImageFile(ImageFile.ImageFile):
         header, metadata = reader.header, reader.metadata
         self._size = (header.width, header.height)
         self._mode = "L" if header.gray else "RGB"
-        self._decoded, self._scale = False, 1
-        found = {"exif": metadata.exif, "xmp": metadata.xmp, "icc_profile": metadata.icc}
+        self._decoded, self._loading = False, threading.RLock()
+        # With the prefix, as other formats have it: JPEG is written with the block as it stands.
+        exif = b"Exif\0\0" + metadata.exif if metadata.exif is not None else None
+        found = {"exif": exif, "xmp": metadata.xmp, "icc_profile": metadata.icc}
         self.info |= {name: block for name, block in found.items() if block is not None}
         self.info |= {"quality": header.quality, "denoise": header.denoise}
 
@@ -85,6 +93,11 @@ class JdcImageFile(ImageFile.ImageFile):
 
         Raises OSError where the file is damaged or needs another model.
         """
+        with self._loading:
+            self._decode(model, device, grain)
+            return super().load()
+
+    def _decode(self, model: str | None, device: str, grain: float) -> None:
         if not self._decoded:
             import jdcodec
 
@@ -104,14 +117,13 @@ class JdcImageFile(ImageFile.ImageFile):
             # bytes for the pixels of a gray image.
             self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, (self.mode,))]
             self._decoded = True
-        return super().load()
 
     def verify(self) -> None:
         """Check all checksums, without decoding; raises OSError where one fails. Then the image is closed."""
         from jdcodec.codec.verify import verify
 
         try:
-            if self.fp is not None and not self._decoded:
+            if not self._decoded and self.fp is not None:
                 self.fp.seek(0)
                 verdict = verify(self.fp.read())
                 if not verdict.intact:
@@ -167,10 +179,25 @@ def _described(image: Image.Image, options: dict[str, Any]) -> dict[Any, Any]:
     for kind in ("exif", "xmp", "icc_profile"):
         given = options.get(kind)
         if given:
-            info[kind] = given.tobytes() if isinstance(given, Image.Exif) else given
+            info[kind] = _block(kind, given)
     if "icc_profile" in options and not options["icc_profile"]:
         info["icc_profile"] = None
     return info
+
+
+def _block(kind: str, given: Any) -> bytes:
+    """Metadata that is given, as bytes; raises OSError for what is none."""
+    block = given.tobytes() if isinstance(given, Image.Exif) else given
+    if not isinstance(block, (bytes, bytearray, memoryview)):
+        raise OSError(f"{kind} must be bytes, not {type(given).__name__}")
+    if kind == "exif":
+        from jdcodec.photo.exif import upright
+
+        try:
+            upright(bytes(block).removeprefix(b"Exif\0\0"))
+        except JdcError as error:
+            raise OSError(f"exif: {error}") from error
+    return bytes(block)
 
 
 def _saving_whole(save: Callable[..., None]) -> Callable[..., None]:

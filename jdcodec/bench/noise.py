@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jdcodec.errors import JdcError
+from jdcodec.errors import OptionError
 
 from .metrics import Pixels
 
@@ -72,20 +72,20 @@ def parse_noise(text: str) -> tuple[NoiseLevel, ...]:
     """
     model, _, levels = text.partition(":")
     if model not in MODELS:
-        raise JdcError(f"unknown noise {model!r}: choose from {', '.join(MODELS)}")
+        raise OptionError(f"unknown noise {model!r}: choose from {', '.join(MODELS)}")
     if not levels and model != "gaussian":
         return tuple(NoiseLevel(model, level) for level in CHENG_LEVELS)
     try:
         values = [float(level) for level in levels.split(",")]
     except ValueError:
-        raise JdcError(f"noise {text!r}: levels are numbers, as in gaussian:10,25 or cheng:1,2") from None
+        raise OptionError(f"noise {text!r}: levels are numbers, as in gaussian:10,25 or cheng:1,2") from None
     for value in values:
         if model == "gaussian" and not 0 < value <= STRONGEST_SIGMA:
-            raise JdcError(f"noise {text!r}: σ is above 0 and at most 255, in 8-bit steps")
+            raise OptionError(f"noise {text!r}: σ is above 0 and at most 255, in 8-bit steps")
         if model != "gaussian" and value not in CHENG_LEVELS:
-            raise JdcError(f"noise {text!r}: {model} has the levels 1, 2, 3 and 4")
+            raise OptionError(f"noise {text!r}: {model} has the levels 1, 2, 3 and 4")
     if len(set(values)) < len(values):
-        raise JdcError(f"noise {text!r}: a level is there twice")
+        raise OptionError(f"noise {text!r}: a level is there twice")
     return tuple(NoiseLevel(model, value) for value in values)
 
 

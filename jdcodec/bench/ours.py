@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jdcodec
 from jdcodec.codec.encoder import DEFAULT_EFFORT, MAX_EFFORT
-from jdcodec.errors import JdcError, ModelError
+from jdcodec.errors import ModelError, OptionError
 
 from .codec import Scale, Unavailable
 from .denoisers import Denoiser
@@ -35,7 +35,7 @@ def ours(name: str = "jdc", *, model: str = "fast", denoise: float = 1.0, device
     """
     parts = _NAME.fullmatch(name)
     if parts is None:
-        raise JdcError(f"{name!r} is not of the form {_FORM}")
+        raise OptionError(f"{name!r} is not of the form {_FORM}")
     model = parts["model"] or model
     strength = _strength(name, parts["strength"] or denoise)
     effort = _effort(name, parts["effort"])
@@ -81,7 +81,7 @@ def _strength(name: str, value: str | float) -> float:
     except ValueError:
         strength = -1.0
     if not 0 <= strength <= 1:
-        raise JdcError(f"{name}: the strength of denoising is a number from 0 to 1, not {value}")
+        raise OptionError(f"{name}: the strength of denoising is a number from 0 to 1, not {value}")
     return strength
 
 
@@ -89,7 +89,7 @@ def _effort(name: str, value: str | None) -> int:
     if value is None:
         return DEFAULT_EFFORT
     if not value.isdecimal() or not 1 <= int(value) <= MAX_EFFORT:
-        raise JdcError(f"{name}: the effort is a whole number from 1 to {MAX_EFFORT}, not {value}")
+        raise OptionError(f"{name}: the effort is a whole number from 1 to {MAX_EFFORT}, not {value}")
     return int(value)
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from jdcodec.errors import JdcError
+from jdcodec.errors import OptionError
 from jdcodec.reference import architectures
 
 from .codec import Codec
@@ -74,16 +74,16 @@ def _one(name: str, codecs: dict[str, Codec], denoisers: dict[str, Denoiser], ch
     if name.startswith(TRAINED):
         first, rest = split_front(name)
         if not rest:
-            raise JdcError(f"{name}: a denoiser goes before a codec, as in {first}+jxl")
+            raise OptionError(f"{name}: a denoiser goes before a codec, as in {first}+jxl")
         if first not in denoisers:
             denoisers[first] = trained_denoiser(first, choice.device)
     if plus:
         if first not in denoisers:
-            raise JdcError(_unknown("denoiser", first, tuple(denoisers)))
+            raise OptionError(_unknown("denoiser", first, tuple(denoisers)))
         return DenoiseFirst(denoisers[first], _one(rest, codecs, denoisers, choice))
     known = ALIASES.get(name, name)
     if known not in codecs:
-        raise JdcError(_unknown("codec", name, ("jdc", *codecs, *ALIASES)))
+        raise OptionError(_unknown("codec", name, ("jdc", *codecs, *ALIASES)))
     return codecs[known]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
-from jdcodec.errors import JdcError
+from jdcodec.errors import OptionError
 
 from . import metrics
 from .codec import Codec, CodecFailure, Unavailable
@@ -56,7 +56,7 @@ def prepare(
     chosen = {codec.name: _qualities(codec, qualities) for codec in codecs}
     for name in qualities:
         if name not in chosen:
-            raise JdcError(f"qualities for {name!r}, which is not among the codecs: {', '.join(chosen)}")
+            raise OptionError(f"qualities for {name!r}, which is not among the codecs: {', '.join(chosen)}")
     entrants, absent = [], []
     for codec in codecs:
         try:
@@ -113,7 +113,7 @@ def _qualities(codec: Codec, asked: Mapping[str, tuple[float, ...]]) -> tuple[fl
         if not scale.holds(quality):
             low, high = sorted((scale.worst, scale.best))
             numbers = "whole numbers" if scale.step == 1 else "numbers"
-            raise JdcError(
+            raise OptionError(
                 f"{codec.name} has no quality {quality:g}: it takes {numbers} from {low:g} to {high:g}"
             )
     return tuple(sorted(set(qualities), reverse=scale.worst > scale.best))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jdcodec.errors import JdcError
+from jdcodec.errors import JdcError, OptionError
 from jdcodec.photo.endings import IMAGE_ENDINGS
 
 from .metrics import Pixels, ms_ssim, psnr
@@ -88,7 +88,9 @@ def open_set(
     files = _pictures_in(folder)
     pairs = any(path.stem.endswith(("_noisy", "_clean")) for path in files)
     if pairs and noise:
-        raise JdcError(f"{folder} holds _noisy/_clean pairs, which have their own noise: leave out --noise")
+        raise OptionError(
+            f"{folder} holds _noisy/_clean pairs, which have their own noise: leave out --noise"
+        )
     found = list(_pairs(files, folder)) if pairs else _named(files)
     samples = [
         _survey(label, source, target, level, seed, read)

@@ -21,7 +21,7 @@ from jdcodec.cli.info import info
 from jdcodec.cli.train import train
 from jdcodec.cli.verify import verify
 from jdcodec.cli.view import view
-from jdcodec.errors import JdcError
+from jdcodec.errors import OptionError
 
 
 class _Commands(TyperGroup):
@@ -35,14 +35,14 @@ class _Commands(TyperGroup):
 
 
 def _refuse_empty(args: list[str]) -> None:
-    """Raise JdcError for an argument such as "", or an option such as --output= without a value."""
+    """Raise OptionError for an argument such as "", or an option such as --output= without a value."""
     options = args[: args.index("--")] if "--" in args else args
     bare = next((arg for arg in options if arg.startswith("--") and arg.find("=") == len(arg) - 1), None)
     if bare is not None:
-        raise JdcError(f"{bare} has an empty value; is a variable of the shell not set?")
+        raise OptionError(f"{bare} has an empty value; is a variable of the shell not set?")
     if "" in args:
         place = f"after {args[args.index('') - 1]}" if args[0] else "at the start"
-        raise JdcError(f"the argument {place} is empty; is a variable of the shell not set?")
+        raise OptionError(f"the argument {place} is empty; is a variable of the shell not set?")
 
 
 app = typer.Typer(
@@ -100,7 +100,7 @@ def main() -> None:
         if common.debug:
             raise
         common.complain(common.in_words(error))
-        status = 1
+        status = 2 if isinstance(error, OptionError) else 1
     except SystemExit as ending:
         status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     _leave(status)

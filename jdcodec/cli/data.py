@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jdcodec.errors import TrainingError
+from jdcodec.errors import OptionError, TrainingError
 
 data = typer.Typer(
     name="data", help="Prepare pictures for training.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -139,7 +139,7 @@ def denoise(
             folder, out, CommandDenoiser(command, timeout), force=force, report=_print_progress
         )
     else:
-        raise TrainingError("name one denoiser: --checkpoint or --command")
+        raise OptionError("name one denoiser: --checkpoint or --command")
     typer.echo(f"{out}: {count} pairs")
 
 

@@ -193,14 +193,18 @@ class _Writing:
 
 
 def _check_form(writing: _Writing, target: str) -> None:
-    """Refuse, before anything is decoded, what the format cannot hold; raises PhotoError, BadParameter."""
+    """Refuse, before anything is decoded, what the format cannot hold; raises OptionError, BadParameter."""
     import numpy as np
 
+    from jdcodec.errors import OptionError, PhotoError
     from jdcodec.photo import encode_image
 
-    with _named_output(target):
-        pixel = np.zeros((1, 1, 3), np.uint8)
-        encode_image(pixel, format=writing.format, bit_depth=writing.bit_depth, quality=writing.quality)
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    try:
+        with _named_output(target):
+            encode_image(pixel, format=writing.format, bit_depth=writing.bit_depth, quality=writing.quality)
+    except PhotoError as error:
+        raise OptionError(str(error)) from error
     if writing.quality is not None and writing.format not in _LOSSY:
         raise typer.BadParameter(
             f"has no effect on {writing.format}, which keeps every pixel", param_hint="--image-quality"

@@ -226,7 +226,7 @@ def _check_names(jobs: list[Job]) -> None:
     from jdcodec.errors import OutputError
 
     for job in jobs:
-        if Path(job.target).suffix.lower() in PICTURE_ENDINGS:
+        if not job.problem and Path(job.target).suffix.lower() in PICTURE_ENDINGS:
             raise OutputError(f"{job.target}: has the ending of an image; jdc encode writes .jdc files")
 
 

@@ -15,7 +15,7 @@ import typer
 from jdcodec.cli.common import complain
 from jdcodec.cli.streams import STANDARD, output_name
 from jdcodec.errors import JdcError, OutputError, PhotoError
-from jdcodec.naming import output_names
+from jdcodec.naming import no_file, output_names
 from jdcodec.photo.endings import PICTURE_ENDINGS, REMEDIES, UNREAD_ENDINGS
 
 
@@ -168,14 +168,21 @@ def _expand(
     passed_over: Counter[str],
 ) -> Iterator[tuple[str | Path, Path]]:
     """Each input, and its place below the folder it was found in."""
+    seen: set[Path] = set()
     for entry in inputs:
         path = Path(entry)
         if entry == STANDARD:
             yield STANDARD, Path(STANDARD)
         elif path.is_dir():
             there = _files(path, recursive, unreadable)
-            files = [file for file in there if file.suffix.lower() in endings]
-            passed_over.update(ending for file in there if (ending := file.suffix.lower()) in UNREAD_ENDINGS)
+            wanted = [file for file in there if file.suffix.lower() in endings]
+            files = [file for file in wanted if file.is_file()]
+            lost = (file for file in wanted if not file.is_file())
+            unreadable += [Job(str(file), str(file), problem=no_file(file)) for file in lost]
+            if path.absolute() not in seen:
+                seen.add(path.absolute())
+                found = (file.suffix.lower() for file in there)
+                passed_over.update(ending for ending in found if ending in UNREAD_ENDINGS)
             if not files and not unreadable:
                 more = "" if recursive else "; folders below it are read with --recursive"
                 raise PhotoError(f"{entry}: no file with a known ending in this folder{more}")
@@ -186,7 +193,7 @@ def _expand(
 
 
 def _files(folder: Path, recursive: bool, unreadable: list[Job]) -> list[Path]:
-    """The files of a folder in the order of their names, hidden ones left out.
+    """What is in a folder beside folders, in the order of the names, hidden files left out.
 
     Raises PhotoError where the folder cannot be read; of those below it, that is noted in `unreadable`.
     """
@@ -201,7 +208,7 @@ def _files(folder: Path, recursive: bool, unreadable: list[Job]) -> list[Path]:
     for place, folders, names in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         found += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted(file for file in found if file.is_file())
+    return sorted(found)
 
 
 def _single_job(source: str | Path, output: str | None, suffix: str) -> Job:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,15 @@ def run_jobs(
     tally = Tally()
     todo = [job for job in jobs if not (update and is_up_to_date(job))]
     if len(jobs) == 1:
-        for job in todo:
-            _counted(_alone(job, work, fail), job, finish)
+        with _no_empty_folders(todo):
+            for job in todo:
+                _counted(_alone(job, work, fail), job, finish)
         return
     tally.skip(len(jobs) - len(todo))
     failures: dict[Job, str] = {}
     try:
         with (
+            _no_empty_folders(todo),
             progress_bar([job.source for job in todo], tally, quiet=quiet) as advance,
             closing(_outcomes(todo, work, workers)) as outcomes,
         ):
@@ -77,6 +79,21 @@ def run_jobs(
                 common.complain(failures[job])
         common.complain(f"{len(failures)} of {len(jobs)} files failed")
         raise typer.Exit(1)
+
+
+@contextmanager
+def _no_empty_folders(jobs: Sequence[Job]) -> Iterator[None]:
+    """Take away, at the end, folders that were made for outputs of which there are none."""
+    made = {
+        folder for job in jobs if job.mirrors for folder in Path(job.target).parents if not folder.exists()
+    }
+    try:
+        yield
+    finally:
+        for folder in sorted(made, reverse=True):
+            # What is in it, or was never made, stays as it is.
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def json_failure(job: Job, failure: str) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jdcodec.cluster import storage
 from jdcodec.cluster.job import Found
 from jdcodec.errors import PhotoError
-from jdcodec.naming import output_names
+from jdcodec.naming import no_file, output_names
 from jdcodec.photo.endings import UNREAD_ENDINGS
 
 _SUFFIX = ".jdc"
@@ -92,6 +92,11 @@ def _folder(
         files = {last: entry for last, entry in entries.items() if last[0] != "." and storage.is_file(entry)}
         passed_over.update(ending for last in files if (ending := _ending(last)) in UNREAD_ENDINGS)
         photos = {last: entry for last, entry in files.items() if _ending(last) in endings}
+        for last in sorted(entries.keys() - files.keys()):
+            # Of buckets there is nothing of the kind.
+            if last[0] != "." and entries[last]["type"] != "directory" and _ending(last) in endings:
+                place = storage.join(folder, last)
+                yield Found(place, problem=no_file(Path(place)))
         yield from _photos(folder, photos, folder if to is None else to, there)
         if recursive:
             below = (last for last, entry in entries.items() if entry["type"] == "directory")

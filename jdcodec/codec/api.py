@@ -77,8 +77,9 @@ def encode(
     where it has to.
 
     exif: a TIFF structure, with the prefix of JPEG files or without, and xmp: an XMP packet, to keep in the
-    place of the photo's own. The pixels are not turned by them: their orientation is set to 1. icc: the
-    profile of an array's values, which are converted to sRGB; photos and PIL images bring their own.
+    place of the photo's own; empty ones leave it out. The pixels are not turned by them: their orientation is
+    set to 1, and the thumbnail of EXIF is left out. icc: the profile of an array's values, which are
+    converted to sRGB; photos and PIL images bring their own.
     strip: metadata to leave out, as "gps", "exif,xmp" or "all"; "gps" takes the place out of EXIF and XMP.
 
     white_balance: "camera", "auto" or "daylight"; exposure: -10 to 10 stops; auto_brighten: until 1 % of the
@@ -237,9 +238,9 @@ def _photo(image: NDArray[Any] | Image | Source, options: Any, icc: bytes | None
 
     if icc is not None and not isinstance(image, np.ndarray):
         raise PhotoError("icc is the profile of an array's values; photos and PIL images bring their own")
-    if isinstance(image, os.PathLike):
-        return read_photo(Path(_path("image", image)), options)
-    if isinstance(image, (str, bytes, bytearray, memoryview)) or hasattr(image, "read"):
+    if isinstance(image, str | os.PathLike):
+        return read_photo(_path("image", image), options)
+    if isinstance(image, (bytes, bytearray, memoryview)) or hasattr(image, "read"):
         _refuse_text_file(image)
         return read_photo(image, options)  # type: ignore[arg-type]
     photo = from_array(image, options)
@@ -262,13 +263,17 @@ def _with_metadata(photo: Photo, exif: bytes | None, xmp: bytes | None) -> Photo
     """The photo with other metadata, where they are given; raises PhotoError for EXIF that is none."""
     from jdcodec.photo.exif import upright, upright_xmp
 
-    if exif is not None:
+    if exif == b"":
+        photo = replace(photo, exif=None)
+    elif exif is not None:
         try:
             block = upright(_bytes("exif", exif).removeprefix(b"Exif\0\0"))
         except PhotoError as error:
             raise PhotoError(f"exif: {error}") from error
         photo = replace(photo, exif=block)
-    return photo if xmp is None else replace(photo, xmp=upright_xmp(_bytes("xmp", xmp)))
+    if xmp is not None:
+        photo = replace(photo, xmp=upright_xmp(_bytes("xmp", xmp)) or None)
+    return photo
 
 
 def _size(name: str, value: object) -> float | str | None:
@@ -370,6 +375,8 @@ def _path(name: str, value: object) -> str:
     if not isinstance(value, (str, os.PathLike)):
         raise JdcError(f"{name} must be a path or a name, not {_named(value)}")
     path = os.fsdecode(value)
+    if not path:
+        raise JdcError(f"{name} is empty, and no path")
     if "\0" in path:
         raise JdcError(f"{name} is no path: it holds a null character")
     return path

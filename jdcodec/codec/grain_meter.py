@@ -117,6 +117,9 @@ class GrainMeter:
         if 255**2 * np.quantile(blocks.power @ _POWER_OF_RGB, _QUANTILE) < VISIBLE**2:
             return None
         usual = np.median(blocks.power[:, 0])
+        if usual <= 0:
+            # What takes nothing from luma has moved the colours of a smooth picture, and is no noise.
+            return None
         typical = blocks[np.flatnonzero(blocks.power[:, 0] >= usual / 4)]
         luma, chroma = (_fit_bands(typical, index) for index in (0, 1))
         codes = np.rint(np.sqrt(255 * DEVIATION_SCALE * _deviations(blocks))).clip(0, 255).astype(int)

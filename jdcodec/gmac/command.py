@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from jdcodec.errors import ModelError
+from jdcodec.errors import ModelError, OptionError
 
 from .report import Report, measure
 from .subjects import all_subjects, subject
@@ -31,7 +31,7 @@ def measure_models(
     what was left out of "all", and what is being measured where it is a terminal. Raises ModelError.
     """
     if side % 64:
-        raise ModelError(f"--side must be a multiple of 64, as every network's strides ask for, not {side}")
+        raise OptionError(f"--side must be a multiple of 64, as every network's strides ask for, not {side}")
     chosen = [subject(name) for name in names] if names else all_subjects()
     place = Place.choose(time_on, bf16) if time_on is not None else None
     reports = []

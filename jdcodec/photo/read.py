@@ -91,6 +91,8 @@ def from_array(image: NDArray[Any] | Image.Image, options: ReadOptions | None = 
     options = options or ReadOptions()
     if not isinstance(image, np.ndarray):
         return _from_pil(image, options)
+    # Of matrices and masked arrays the values: the subclasses have shapes, and extremes, of their own.
+    image = np.asarray(image)
     array = image[..., np.newaxis] if image.ndim == 2 else image
     if array.ndim != 3 or array.shape[2] not in (1, 3):
         raise PhotoError(f"array of shape {image.shape}: must be (H, W, 3) or (H, W)")

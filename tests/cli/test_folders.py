@@ -104,7 +104,8 @@ def test_links_make_no_loops(tmp_path: Path) -> None:
     (path.parent / "self.jpg").symlink_to("self.jpg")
     (tmp_path / "in" / "b.jpg").symlink_to(path)
     found = plan(tmp_path / "in", output=tmp_path / "out", recursive=True)
-    assert {Path(target).name for target in found.values()} == {"a.jdc", "b.jdc"}
+    # The link to itself is told as one that leads nowhere.
+    assert {Path(target).name for target in found.values()} == {"a.jdc", "b.jdc", "self.jpg"}
 
 
 def test_a_folder_with_one_photo_is_mirrored_too(
@@ -230,3 +231,53 @@ def test_several_inputs_do_not_make_a_folder_named_as_a_file(name: str, tmp_path
         )
         == 2
     )
+
+
+def test_links_to_nothing_and_pipes_fail_and_are_named(
+    tmp_path: Path, tiny_model: Path, make_picture: PictureMaker
+) -> None:
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    Image.fromarray(make_picture(32, 32)).save(folder / "a.png")
+    (folder / "lost.png").symlink_to("nowhere")
+    (folder / "good.png").symlink_to("a.png")
+    (folder / "lost.txt").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.jpg")
+    result = jdc("encode", folder, "-o", output, "--model", tiny_model)
+    assert result.exit_code == 1
+    assert sorted(path.name for path in output.iterdir()) == ["a.jdc", "good.jdc"]
+    assert result.stderr.splitlines() == [
+        f"jdc: {folder}/lost.png: is a link to nothing",
+        f"jdc: {folder}/pipe.jpg: is no file, but a pipe or a device",
+        "jdc: 2 of 4 files failed",
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_folder_stays_where_there_is_nothing_in_it(
+    tmp_path: Path, tiny_model: Path, make_picture: PictureMaker, workers: int
+) -> None:
+    folder, output = tmp_path / "in", tmp_path / "some" / "out"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.png", "deep/b.png"):
+        Image.fromarray(make_picture(32, 32)).save(folder / name)
+    command = ("encode", folder, "-r", "-o", output, "--model", tiny_model, "--workers", workers)
+    assert jdc(*command, "--target-size", 10).exit_code == 1
+    assert not (tmp_path / "some").exists()
+    (folder / "deep" / "b.png").write_bytes(b"nonsense")
+    assert jdc(*command).exit_code == 1
+    assert [path.name for path in output.rglob("*")] == ["a.jdc"]
+    # One that was there stays, empty or not.
+    (tmp_path / "there").mkdir()
+    jdc("encode", folder / "a.png", "-o", tmp_path / "there", "--target-size", 10)
+    assert (tmp_path / "there").is_dir()
+
+
+def test_a_folder_named_twice_is_told_of_once(
+    tmp_path: Path, tiny_model: Path, make_picture: PictureMaker
+) -> None:
+    Image.fromarray(make_picture(32, 32)).save(tmp_path / "a.png")
+    (tmp_path / "b.jxl").touch()
+    result = jdc("encode", tmp_path, tmp_path, "--model", tiny_model)
+    assert result.exit_code == 0
+    assert result.stderr == "jdc: passed over: 1 .jxl, which jdc does not read\n"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from jdcodec.codec import picture as picture_module
-from jdcodec.errors import PhotoError
+from jdcodec.errors import OptionError
 
 from .command import jdc
 
@@ -59,7 +59,7 @@ def test_what_the_format_cannot_hold_is_refused_before_decoding(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     result = jdc("decode", CODED, *words, "--model", MODEL)
-    assert isinstance(result.exception, PhotoError) and str(result.exception).startswith(said)
+    assert isinstance(result.exception, OptionError) and str(result.exception).startswith(said)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -68,7 +68,7 @@ def test_of_a_folder_it_is_said_once(tmp_path: Path) -> None:
     for name in ("a.jdc", "b.jdc"):
         (tmp_path / name).write_bytes(CODED.read_bytes())
     result = jdc("decode", tmp_path, "-o", tmp_path / "out", "--format", "jpeg", "--bits", "16")
-    assert isinstance(result.exception, PhotoError) and "JPEG holds 8 bits" in str(result.exception)
+    assert isinstance(result.exception, OptionError) and "JPEG holds 8 bits" in str(result.exception)
     assert not (tmp_path / "out").exists()
 
 

@@ -84,7 +84,7 @@ def test_other_ways_to_name_nothing() -> None:
 
 def test_the_command_says_it_in_one_line(jdc: Run, photo: Path) -> None:
     done = jdc("encode", "", "--force")
-    assert done.returncode == 1 and done.stdout == b""
+    assert done.returncode == 2 and done.stdout == b""
     assert (
         done.stderr.startswith(b"jdc: the argument after encode is empty") and done.stderr.count(b"\n") == 1
     )

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+import jdcodec
 from jdcodec.cli import app
 from jdcodec.codec.decoder import DecodeSettings, decode_bytes
 from jdcodec.codec.encoder import EncodeSettings, encode_photo
@@ -144,3 +145,14 @@ def test_decoded_grain_has_the_strength_of_the_removed_noise() -> None:
 def test_what_was_not_denoised_has_no_grain() -> None:
     data = encode_photo(from_array(noisy_picture()), EncodeSettings(quality=3, denoise=0))
     assert parse(data).metadata.grain is None
+
+
+@needs_model
+@pytest.mark.parametrize(("height", "width"), [(97, 131), (100, 150)])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_smooth_colours_have_no_grain(height: int, width: int) -> None:
+    """The networks shift the colours of a gradient by a little, and take nothing from its luma."""
+    y, x = np.mgrid[:height, :width]
+    ramps = (x * 255 // (width - 1), y * 255 // (height - 1), (x + y) * 255 // (height + width - 2))
+    data = jdcodec.encode(np.stack(ramps, axis=2).astype(np.uint8))
+    assert jdcodec.read(data).metadata.grain is None

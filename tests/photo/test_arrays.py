@@ -49,19 +49,22 @@ def test_half_precision_is_scaled_in_single_precision(order: str) -> None:
     assert np.abs(from_array(values).pixels[..., 0] - expected).max() <= 1
 
 
-def test_scaling_takes_no_step_in_half_precision() -> None:
-    """Whatever NumPy's rules for `array * number` are: versions before 2 and after it differ."""
+@pytest.mark.parametrize("bits", [8, 16])
+def test_matrices_and_masked_arrays_are_their_values(bits: int) -> None:
+    """A matrix has two axes whatever is done to it, and masked values do not count for its extremes."""
+    gray = picture(bits=bits, channels=1)
+    plain = from_array(gray).pixels
+    np.testing.assert_array_equal(from_array(np.matrix(gray)).pixels, plain)
+    np.testing.assert_array_equal(from_array(np.ma.masked_greater(gray, 100)).pixels, plain)
+    assert type(from_array(np.ma.masked_greater(picture(bits=bits), 100)).pixels) is np.ndarray
 
-    class Halves(np.ndarray):
-        def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-            plain = [each.view(np.ndarray) if isinstance(each, Halves) else each for each in inputs]
-            assert ufunc is not np.multiply or plain[0].dtype != np.float16
-            return np.asarray(getattr(ufunc, method)(*plain, **options)).view(Halves)
 
-    values = np.linspace(0, 1, 11).astype(np.float16).reshape(1, -1)
-    photo = from_array(values.view(Halves))
-    expected = np.rint(values.astype(np.float32) * 65_535)
-    assert np.abs(photo.pixels[..., 0] - expected).max() <= 1
+def test_values_that_are_masked_are_looked_at_all_the_same() -> None:
+    values = np.ma.masked_array(np.full((4, 5), 0.5, np.float32), mask=False)
+    values[1, 1] = 7.0
+    values[1, 1] = np.ma.masked
+    with pytest.raises(PhotoError, match="must lie in 0…1"):
+        from_array(values)
 
 
 def test_a_small_overshoot_is_clipped() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import functools
 import importlib
 import io
 import os
+import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -337,3 +340,46 @@ def test_a_gray_file_larger_than_its_pixels(make_picture: PictureMaker, tmp_path
     Image.fromarray(make_picture(20, 30)).convert("L").save(path, xmp=b"<x/>" * 500)
     with Image.open(path) as opened:
         np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), jdcodec.decode(path))
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda image: pickle.loads(pickle.dumps(image))])
+def test_copies_of_all_kinds_have_the_pixels(coded: Path, copied: Any, loaded: bool) -> None:
+    with Image.open(coded) as image:
+        if loaded:
+            image.load()
+        twin = copied(image)
+    assert twin.draft(None, (1, 1)) is None
+    twin.load()
+    np.testing.assert_array_equal(np.asarray(twin), jdcodec.decode(coded))
+    np.testing.assert_array_equal(np.asarray(twin.copy()), jdcodec.decode(coded))
+
+
+def test_threads_load_one_image(coded: Path) -> None:
+    with Image.open(coded) as image, ThreadPoolExecutor(4) as pool:
+        for pixels in pool.map(lambda _: np.asarray(image), range(4)):
+            np.testing.assert_array_equal(pixels, jdcodec.decode(coded))
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "webp", "avif"])
+def test_exif_of_info_goes_into_other_formats(coded: Path, tmp_path: Path, ending: str) -> None:
+    with Image.open(coded) as image:
+        image.save(tmp_path / f"copy.{ending}", exif=image.info["exif"])
+    with Image.open(tmp_path / f"copy.{ending}") as written:
+        assert written.getexif()[272] == "Model 1"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"exif": b"junk"}, "exif: "),
+        ({"exif": "text"}, "exif must be bytes, not str"),
+        ({"xmp": "<x/>"}, "xmp must be bytes, not str"),
+        ({"icc_profile": 7}, "icc_profile must be bytes, not int"),
+    ],
+)
+def test_metadata_that_is_none_is_refused(
+    described: Image.Image, options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(OSError, match=reason):
+        saved(described, **options)
