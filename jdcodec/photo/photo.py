@@ -53,8 +53,7 @@ class ReadOptions:
             raise LimitError(f"is {width} × {height}; the limit is {self.max_side} pixels a side")
         if width * height > self.max_pixels:
             raise LimitError(
-                f"is {width} × {height}, {width * height / 1e6:.1f} megapixels; "
-                f"the limit is {self.max_pixels / 1e6:g}"
+                f"is {width} × {height}, {width * height:,} pixels; the limit is {self.max_pixels:,}"
             )
 
 

@@ -277,7 +277,7 @@ def test_limits_are_checked_before_pixels_are_decoded() -> None:
     for file in (data, hollow):
         with pytest.raises(LimitError, match="is 128 × 96; the limit is 127 pixels a side"):
             read_photo(file, ReadOptions(max_side=127))
-        with pytest.raises(LimitError, match="megapixels"):
+        with pytest.raises(LimitError, match="pixels; the limit is"):
             read_photo(file, ReadOptions(max_pixels=96 * 128 - 1))
     with pytest.raises(PhotoError, match="damaged"):
         read_photo(hollow)

@@ -24,7 +24,7 @@ def test_both_limits(format_name: str) -> None:
     read_photo(data, ReadOptions(max_side=32, max_pixels=24 * 32))
     with pytest.raises(LimitError, match="is 32 × 24; the limit is 31 pixels a side"):
         read_photo(data, ReadOptions(max_side=31))
-    with pytest.raises(LimitError, match="megapixels"):
+    with pytest.raises(LimitError, match="768 pixels; the limit is 767"):
         read_photo(data, ReadOptions(max_pixels=24 * 32 - 1))
 
 
@@ -35,7 +35,7 @@ def test_a_bomb_costs_nothing() -> None:
         b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
     )
     tracemalloc.start()
-    with pytest.raises(LimitError, match=r"3600\.0 megapixels; the limit is 400"):
+    with pytest.raises(LimitError, match=r"3,600,000,000 pixels; the limit is 400,000,000"):
         read_photo(bomb)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
