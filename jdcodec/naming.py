@@ -51,4 +51,4 @@ def no_file(place: Path) -> str:
     """Why what lies there is neither file nor folder; where a link ends a photo may have been lost."""
     if place.exists():
         return f"{place}: is no file, but a pipe or a device"
-    return f"{place}: is a link to nothing"
+    return f"{place}: {'is a link to nothing' if place.is_symlink() else 'no such file any more'}"

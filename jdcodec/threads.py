@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,14 +29,16 @@ def available_cores() -> int:
     return cores if quota is None else min(cores, quota)
 
 
-def cpu_quota(root: str = "/") -> int | None:
+def cpu_quota(root: str = "") -> int | None:
     """Processors whose time the control groups of this process allow it, rounded up; None: no bound.
 
     Containers and services are bounded so (`docker run --cpus 2`, CPUQuota= of systemd): they see all
     processors of the machine, and threads above the quota only wait. The tightest of a group and those above
     it counts, in version 1 and 2. What is missing or makes no sense is no bound.
-    root: where /proc and /sys lie.
+    root: where /proc and /sys lie, which only Linux has.
     """
+    if not sys.platform.startswith("linux"):
+        return None
     quotas: list[int] = []
     for line in _text(f"{root}/proc/self/cgroup").splitlines():
         _, _, rest = line.partition(":")

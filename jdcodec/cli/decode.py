@@ -217,13 +217,11 @@ def _named_output(target: str) -> AbstractContextManager[None]:
 
 def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]:
     """Decode one file; returns what there is to say about it."""
-    from jdcodec.atomic import atomic_output, check_output
     from jdcodec.photo import encode_image, fitting_metadata
     from jdcodec.photo.metadata import MetadataBlocks, strip
     from jdcodec.photo.shrink import shrink
 
-    if job.target != STANDARD:
-        check_output(job.target, force=writing.force)
+    job.check_output(force=writing.force)
     started = time.perf_counter()
     picture, header = _read(job.source, reading, writing)
     pixels = picture.pixels if writing.longest is None else shrink(picture.pixels, writing.longest)
@@ -244,7 +242,7 @@ def _decode_one(job: Job, reading: Reading, writing: _Writing) -> dict[str, Any]
     if job.target == STANDARD:
         write_standard_output(data)
     else:
-        with atomic_output(job.target, force=writing.force) as file:
+        with job.output(force=writing.force) as file:
             file.write(data)
     figures = {
         "input": job.source,

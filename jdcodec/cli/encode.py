@@ -222,12 +222,12 @@ def encode(
 
 
 def _check_names(jobs: list[Job]) -> None:
-    """Raises OutputError for a .jdc file that would go under the name of an image."""
-    from jdcodec.errors import OutputError
+    """Raises OptionError for a .jdc file that would go under the name of an image."""
+    from jdcodec.errors import OptionError
 
     for job in jobs:
         if not job.problem and Path(job.target).suffix.lower() in PICTURE_ENDINGS:
-            raise OutputError(f"{job.target}: has the ending of an image; jdc encode writes .jdc files")
+            raise OptionError(f"{job.target}: has the ending of an image; jdc encode writes .jdc files")
 
 
 @dataclass(frozen=True)
@@ -274,11 +274,9 @@ def _strength(text: str) -> float | Literal["auto"]:
 
 def _encode_one(job: Job, order: _Order) -> dict[str, Any]:
     """Code one photo; returns what there is to say about it."""
-    from jdcodec.atomic import atomic_output, check_output
     from jdcodec.codec.encoder import code_photo
 
-    if job.target != STANDARD:
-        check_output(job.target, force=order.force)
+    job.check_output(force=order.force)
     started = time.perf_counter()
     photo, size = _read(job.source, order)
     with named(source_name(job.source)):
@@ -287,7 +285,7 @@ def _encode_one(job: Job, order: _Order) -> dict[str, Any]:
     if job.target == STANDARD:
         write_standard_output(coded.data)
     else:
-        with atomic_output(job.target, force=order.force) as file:
+        with job.output(force=order.force) as file:
             file.write(coded.data)
     return {
         "input": job.source,

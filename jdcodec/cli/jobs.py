@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import Counter, defaultdict
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import typer
 
@@ -26,7 +28,7 @@ class Job:
     mirrors: the target's folder is made where it is missing, as it mirrors one that is there or was named
     as a folder, with a slash at its end.
     problem: why it cannot be done, "" where nothing is known against it. A folder below a folder that cannot
-    be read becomes such a job, so that it is reported with the others that failed.
+    be read becomes such a job, and so do links to nothing and pipes, to be told with the others that fail.
     """
 
     source: str
@@ -34,18 +36,46 @@ class Job:
     mirrors: bool = False
     problem: str = ""
 
-    def prepare(self) -> None:
-        """Make the folder that is needed; raises PhotoError where there is a problem, and OutputError."""
+    def check(self) -> None:
+        """Raise PhotoError where there is a problem, OutputError where the output would replace the input."""
         if self.problem:
             raise PhotoError(self.problem)
         refuse_own_input(self.source, self.target)
-        if not self.mirrors:
+
+    def check_output(self, *, force: bool) -> None:
+        """Raise OutputError, before any work, where the target cannot be written, as far as can be seen."""
+        from jdcodec.atomic import check_output
+
+        if self.target == STANDARD:
             return
         folder = Path(self.target).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+        if self.mirrors and not os.path.lexists(folder):
+            _check_can_be_made(folder)
+        else:
+            check_output(self.target, force=force)
+
+    @contextmanager
+    def output(self, *, force: bool) -> Iterator[BinaryIO]:
+        """`atomic_output` of the target; its folder is made only now, so that none is left without a file."""
+        from jdcodec.atomic import atomic_output
+
+        folder = Path(self.target).parent
+        if self.mirrors:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+        with atomic_output(self.target, force=force) as file:
+            yield file
+
+
+def _check_can_be_made(folder: Path) -> None:
+    """Raise OutputError where a folder that is not there cannot be made, as far as can be seen."""
+    above = next(place for place in folder.parents if os.path.lexists(place))
+    if not above.is_dir():
+        raise OutputError(f"{folder}: cannot be made: {os.strerror(errno.ENOTDIR)}")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: cannot be made: {os.strerror(errno.EACCES)}")
 
 
 def refuse_own_input(source: str, target: str) -> None:
@@ -168,22 +198,26 @@ def _expand(
     passed_over: Counter[str],
 ) -> Iterator[tuple[str | Path, Path]]:
     """Each input, and its place below the folder it was found in."""
-    seen: set[Path] = set()
+    # Folders may be named twice, or one within another.
+    told: set[Path] = set()
     for entry in inputs:
         path = Path(entry)
         if entry == STANDARD:
             yield STANDARD, Path(STANDARD)
         elif path.is_dir():
-            there = _files(path, recursive, unreadable)
-            wanted = [file for file in there if file.suffix.lower() in endings]
-            files = [file for file in wanted if file.is_file()]
-            lost = (file for file in wanted if not file.is_file())
-            unreadable += [Job(str(file), str(file), problem=no_file(file)) for file in lost]
-            if path.absolute() not in seen:
-                seen.add(path.absolute())
-                found = (file.suffix.lower() for file in there)
-                passed_over.update(ending for ending in found if ending in UNREAD_ENDINGS)
-            if not files and not unreadable:
+            files: list[Path] = []
+            failing = len(unreadable)
+            for file in _files(path, recursive, unreadable):
+                ending = file.suffix.lower()
+                if ending in endings and file.is_file():
+                    files.append(file)
+                elif ending in endings | UNREAD_ENDINGS and file.absolute() not in told:
+                    told.add(file.absolute())
+                    if ending in endings:
+                        unreadable.append(Job(str(file), str(file), problem=no_file(file)))
+                    else:
+                        passed_over[ending] += 1
+            if not files and len(unreadable) == failing:
                 more = "" if recursive else "; folders below it are read with --recursive"
                 raise PhotoError(f"{entry}: no file with a known ending in this folder{more}")
             yield from ((file, file.relative_to(path)) for file in files)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,13 @@ def run_jobs(
     tally = Tally()
     todo = [job for job in jobs if not (update and is_up_to_date(job))]
     if len(jobs) == 1:
-        with _no_empty_folders(todo):
-            for job in todo:
-                _counted(_alone(job, work, fail), job, finish)
+        for job in todo:
+            _counted(_alone(job, work, fail), job, finish)
         return
     tally.skip(len(jobs) - len(todo))
     failures: dict[Job, str] = {}
     try:
         with (
-            _no_empty_folders(todo),
             progress_bar([job.source for job in todo], tally, quiet=quiet) as advance,
             closing(_outcomes(todo, work, workers)) as outcomes,
         ):
@@ -81,21 +79,6 @@ def run_jobs(
         raise typer.Exit(1)
 
 
-@contextmanager
-def _no_empty_folders(jobs: Sequence[Job]) -> Iterator[None]:
-    """Take away, at the end, folders that were made for outputs of which there are none."""
-    made = {
-        folder for job in jobs if job.mirrors for folder in Path(job.target).parents if not folder.exists()
-    }
-    try:
-        yield
-    finally:
-        for folder in sorted(made, reverse=True):
-            # What is in it, or was never made, stays as it is.
-            with suppress(OSError):
-                folder.rmdir()
-
-
 def json_failure(job: Job, failure: str) -> None:
     """The line of --json for a photo that has no output; none where standard output is the output."""
     if job.target != STANDARD:
@@ -110,7 +93,7 @@ def json_failure_of_file(job: Job, failure: str) -> None:
 def _alone(job: Job, work: Callable[[Job], Any], fail: Fail | None) -> Any:
     """The result of the only job; raises what `work` does, a library's own errors as one line."""
     try:
-        return _prepared(job, work)
+        return _checked(job, work)
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -139,7 +122,7 @@ def _outcomes(
 def attempt(job: Job, work: Callable[[Job], Any]) -> Outcome:
     """Do one job of several; a failure is an outcome, too."""
     try:
-        return Outcome(job, _prepared(job, work))
+        return Outcome(job, _checked(job, work))
     except Exception as error:
         # A library's own error, as for want of memory: it must not take the other photos along.
         if common.debug:
@@ -155,8 +138,8 @@ def _failure(job: Job, error: Exception) -> str:
     return f"{source_name(job.source)}: {words}"
 
 
-def _prepared(job: Job, work: Callable[[Job], Any]) -> Any:
-    job.prepare()
+def _checked(job: Job, work: Callable[[Job], Any]) -> Any:
+    job.check()
     return work(job)
 
 

@@ -261,7 +261,7 @@ def _converted(photo: Photo, icc: bytes) -> Photo:
 
 def _with_metadata(photo: Photo, exif: bytes | None, xmp: bytes | None) -> Photo:
     """The photo with other metadata, where they are given; raises PhotoError for EXIF that is none."""
-    from jdcodec.photo.exif import upright, upright_xmp
+    from jdcodec.photo.exif import as_srgb, says_adobe_rgb, upright, upright_xmp
 
     if exif == b"":
         photo = replace(photo, exif=None)
@@ -270,7 +270,8 @@ def _with_metadata(photo: Photo, exif: bytes | None, xmp: bytes | None) -> Photo
             block = upright(_bytes("exif", exif).removeprefix(b"Exif\0\0"))
         except PhotoError as error:
             raise PhotoError(f"exif: {error}") from error
-        photo = replace(photo, exif=block)
+        # The pixels are sRGB by now, whatever those were that it was written for.
+        photo = replace(photo, exif=as_srgb(block) if says_adobe_rgb(block) else block)
     if xmp is not None:
         photo = replace(photo, xmp=upright_xmp(_bytes("xmp", xmp)) or None)
     return photo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,14 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+# Nanoseconds; of file systems in use FAT has the coarsest clock.
+_RECENT = 2_000_000_000
+
 
 class FileCache(Generic[T]):
     """Calls `read` with a path, and again only when another file lies there: by its inode, size and time.
 
+    A file that was written within the last two seconds is not kept: its next change may bear the same time.
     keep: how many files' contents are held, the longest unused let go first. Errors are those of `read`, and
     are not kept.
     """
@@ -30,6 +35,8 @@ class FileCache(Generic[T]):
                 self._held.move_to_end(path)
                 return self._held[path][1]
         content = self._read(path)
+        if state is None or time.time_ns() - state[2] < _RECENT:
+            return content
         with self._lock:
             self._held[path] = state, content
             self._held.move_to_end(path)
@@ -37,13 +44,8 @@ class FileCache(Generic[T]):
                 self._held.popitem(last=False)
         return content
 
-    def clear(self) -> None:
-        """Let go of everything."""
-        with self._lock:
-            self._held.clear()
 
-
-def _state(path: Path) -> object:
+def _state(path: Path) -> tuple[int, int, int] | None:
     """What changes with the file; None where it cannot be asked, which is for `read` to tell."""
     try:
         found = path.stat()

@@ -5,6 +5,7 @@ Sources: ISO/IEC 14496-12, 4.2 for boxes and 8.11.3 for iloc; ISO/IEC 23008-12, 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 
@@ -13,6 +14,9 @@ from jdcodec.errors import PhotoError
 # Boxes that pictures are in. What programs append behind the last of them is no box at all in some files.
 _OF_PICTURES = (b"meta", b"mdat")
 _PROPERTIES = (b"meta", b"iprp", b"ipco")
+
+# Pictures of many tiles have some thousands; each takes time to look at.
+_MAX_ITEMS = 1 << 16
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -35,6 +39,45 @@ def properties(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     place = _inside(data, _PROPERTIES)
     if place is not None:
         yield from boxes(data, *place)
+
+
+def primary_properties(data: bytes) -> list[tuple[bytes, int, int]]:
+    """As `properties`, of the primary item alone; those of all where the file does not tell them apart."""
+    every = list(properties(data))
+    wanted, place = _primary_item(data), _inside(data, (b"meta", b"iprp", b"ipma"))
+    if wanted is None or place is None:
+        return every
+    with contextlib.suppress(struct.error, IndexError):
+        for item, indices in _associations(data[slice(*place)]):
+            if item == wanted:
+                return [every[index - 1] for index in indices if index]
+    return every
+
+
+def _primary_item(data: bytes) -> int | None:
+    """The number of the primary item (pitm)."""
+    place = _inside(data, (b"meta", b"pitm"))
+    if place is None or place[1] - place[0] < 6:
+        return None
+    wide = data[place[0]] and place[1] - place[0] >= 8
+    return int.from_bytes(data[place[0] + 4 : place[0] + (8 if wide else 6)], "big")
+
+
+def _associations(content: bytes) -> Iterator[tuple[int, list[int]]]:
+    """Items, each with the numbers of its properties from 1 on, from an ipma box. Raises struct.error."""
+    version, flags, entries = content[0], content[3], int.from_bytes(content[4:8], "big")
+    item, index = struct.Struct(">I" if version else ">H"), struct.Struct(">H" if flags & 1 else ">B")
+    # The highest bit says whether the property is essential.
+    mask = 0x7FFF if flags & 1 else 0x7F
+    at = 8
+    for _ in range(min(entries, _MAX_ITEMS)):
+        (number,) = item.unpack_from(content, at)
+        at += item.size
+        (count,) = struct.unpack_from(">B", content, at)
+        at += 1
+        indices = [index.unpack_from(content, at + k * index.size)[0] & mask for k in range(count)]
+        at += count * index.size
+        yield number, indices
 
 
 def item_sizes(data: bytes) -> Iterator[tuple[int, int]]:
@@ -90,7 +133,10 @@ def _ends(content: bytes) -> Iterator[int]:
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     index_size = index_size if version else 0
     wide = 2 if version < 2 else 4
-    for _ in range(take(wide)):
+    items = take(wide)
+    if items > _MAX_ITEMS:
+        raise PhotoError(f"is damaged, or no picture: it lists {items} items")
+    for _ in range(items):
         take(wide)
         method = take(2) & 15 if version else 0
         # Method 0 counts from the start of a file, and file 0 is this one.

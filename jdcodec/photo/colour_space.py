@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jdcodec.photo.boxes import properties
+from jdcodec.photo.boxes import primary_properties
 from jdcodec.photo.exif import says_adobe_rgb
 from jdcodec.photo.whole import png_chunks
 
@@ -120,8 +120,8 @@ def of_code_points(primaries: int, transfer: int) -> ColourSpace | None:
 
 
 def _of_avif(data: bytes) -> ColourSpace | None:
-    """The first nclx among the properties of an AVIF's items, which is that of the picture itself."""
-    for kind, start, end in properties(data):
+    """What the primary image of an AVIF says; gain maps and thumbnails may say something else."""
+    for kind, start, end in primary_properties(data):
         if kind == b"colr" and data[start : start + 4] == b"nclx" and end - start >= 8:
             return of_code_points(*struct.unpack_from(">HH", data, start + 4))
     return None

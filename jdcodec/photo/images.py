@@ -126,6 +126,8 @@ def raster_of(image: Image.Image) -> Raster:
             return with_metadata(raster, image.info, exif_of(image), ())
     except JdcError:
         raise
+    except MemoryError as error:
+        raise PhotoError("too large for the memory of this machine") from error
     except Exception as error:
         raise PhotoError(f"cannot be read: {error}") from error
 

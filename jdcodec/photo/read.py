@@ -163,16 +163,21 @@ def _whole(file: BinaryIO, suffix: str, options: ReadOptions) -> bytes:
     Before most of them are read, raises `PhotoError` where the first are of no image, and `LimitError` where
     there are more than any image within the limits has.
     """
-    head = file.read(_HEAD_BYTES)
+    try:
+        head = file.read(_HEAD_BYTES) or b""
+    except TypeError:
+        # An object of somebody's own, whose `read` takes no number.
+        return bytes(file.read() or b"")
     # Pipes may hand out less than there will be.
     while 0 < len(head) < _HEAD_BYTES and (more := file.read(_HEAD_BYTES - len(head))):
         head += more
     if head and not _is_known(head, suffix):
         raise PhotoError(_refusal(head))
-    if not (hasattr(file, "seekable") and file.seekable()):
-        return b"".join((head, file.read()))
+    if not (hasattr(file, "seekable") and hasattr(file, "tell") and file.seekable()):
+        return b"".join((head, file.read() or b""))
     start = file.tell() - len(head)
-    size = file.seek(0, os.SEEK_END) - start
+    file.seek(0, os.SEEK_END)
+    size = file.tell() - start
     limit = _MOST_BYTES_OF_PIXEL * options.max_pixels + _MOST_BYTES_BESIDE
     if size > limit:
         raise LimitError(
@@ -270,7 +275,7 @@ def _finish(raster: Raster, format_name: str) -> Photo:
         pixels = _on_white(pixels, alpha)
         notes.append("Its transparent parts were laid on white.")
     block = raster.exif
-    if block is not None and colour_notes:
+    if block is not None and (colour_notes or exif.says_adobe_rgb(block)):
         block = exif.as_srgb(block)
     return _photo(
         _turn(pixels, raster.orientation),

@@ -36,32 +36,39 @@ def without_thumbnail(payload: bytes) -> bytes:
     """The block without the directories that follow the first one, and without their values and images.
 
     Their bytes become zeros, but for those that the first directory and those below it use as well. Zeros at
-    the end of the block that nothing uses go. A block without a thumbnail stays as it is. Raises `PhotoError`
+    the end of the block that nothing uses go. A block that has none of them, or whose pointer to them cannot
+    be told from something else, stays as it is. Raises `PhotoError`
     where the first directory cannot be read, and for more than 32 directories.
     """
     tiff = Tiff(payload)
     first = tiff.directory(tiff.first_offset)
     if tiff.magic == _BIG_TIFF or first.next_offset == 0:
         return payload
-    kept = _union(payload, _used_spans(tiff, first))
+    pointer = _end_of_entries(tiff, tiff.first_offset)
+    used = _used_spans(tiff, first)
+    gone = _thumbnail_spans(tiff, first.next_offset)
+    if not gone or any(start < pointer + 4 and pointer < end for start, end in used):
+        # Some cameras leave the pointer out: what is there is something else, or points nowhere.
+        return payload
+    kept = _union(payload, [*used, (pointer, pointer + 4)])
     cleaned = bytearray(payload)
-    for start, end in _union(payload, _thumbnail_spans(tiff, first.next_offset)):
+    for start, end in _union(payload, gone):
         cleaned[start:end] = bytes(end - start)
     for start, end in kept:
         cleaned[start:end] = payload[start:end]
-    pointer = _end_of_entries(tiff, tiff.first_offset)
     cleaned[pointer : pointer + 4] = bytes(4)
     return bytes(cleaned[: max(kept[-1][1], len(cleaned.rstrip(b"\0")))])
 
 
 def _used_spans(tiff: Tiff, first: Directory) -> list[_Span]:
-    """What the header, the first directory and those that it points to take."""
+    """What the header, the first directory but for its pointer, and those that it points to take."""
     spans = [(0, _HEADER_BYTES)]
     seen = {tiff.first_offset}
     to_read = [(tiff.first_offset, first)]
     while to_read:
         offset, directory = to_read.pop()
-        spans += _spans(tiff, offset, directory)
+        own, *others = _spans(tiff, offset, directory)
+        spans += [own if directory is not first else (own[0], own[1] - 4), *others]
         for tag in (EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD, SUB_IFDS):
             for place in tiff.integers(directory, tag):
                 if place in seen:

@@ -30,7 +30,7 @@ def test_the_version_tells_other_code_and_other_weights(
         shutil.copytree(Path(jdcodec.__file__).with_name(package), copy / package)
     monkeypatch.setattr(jdcodec, "__file__", str(copy / "__init__.py"))
     assert version(tiny_model) == before
-    with (copy / "codec" / "noisy.py").open("a") as file:
+    with (copy / "codec" / "noise_policy.py").open("a") as file:
         file.write("# another encoder\n")
     assert version(tiny_model) != before
     ours._code.cache_clear()

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from jdcodec.cli import app
 from jdcodec.cli.jobs import refuse_own_input
 from jdcodec.cli.streams import named
-from jdcodec.errors import DamagedError, FormatError, JdcError, OutputError
+from jdcodec.errors import DamagedError, FormatError, JdcError, OptionError, OutputError
 
 from .command import jdc
 from .conftest import Run
@@ -94,7 +94,7 @@ def test_the_command_says_it_in_one_line(jdc: Run, photo: Path) -> None:
 def test_a_coded_file_does_not_get_the_ending_of_an_image(photo: Path, name: str) -> None:
     target = photo.with_name(name)
     result = jdc("encode", photo, "-o", target, "--force", "--model", MODEL)
-    assert isinstance(result.exception, OutputError) and "ending of an image" in str(result.exception)
+    assert isinstance(result.exception, OptionError) and "ending of an image" in str(result.exception)
     assert not target.exists()
 
 

@@ -49,6 +49,7 @@ def test_half_precision_is_scaled_in_single_precision(order: str) -> None:
     assert np.abs(from_array(values).pixels[..., 0] - expected).max() <= 1
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 @pytest.mark.parametrize("bits", [8, 16])
 def test_matrices_and_masked_arrays_are_their_values(bits: int) -> None:
     """A matrix has two axes whatever is done to it, and masked values do not count for its extremes."""

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
-from jdcodec.photo import exif, from_array, read_photo
+import jdcodec
+from jdcodec.photo import encode_image, exif, from_array, read_photo
 
 from .samples import DISPLAY_P3, deep_png, exif_block, matrix_profile, picture, pillow_file, png_chunk
 
@@ -283,3 +284,47 @@ def test_boxes_of_any_bytes(rest: bytes) -> None:
 
     for start in (b"", b"\0\0\0\x60meta\0\0\0\0", b"\0\0\0\0meta\0\0\0\0\0\0\0\0iprp\0\0\0\0ipco"):
         of_file(start + rest, "AVIF")
+
+
+def test_exif_of_srgb_pixels_no_longer_says_adobe_rgb() -> None:
+    """A profile that is sRGB itself counts for more and gives no note; what is written is read again."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    block = marked()
+    photo = read_photo(pillow_file(picture(), "PNG", exif=b"Exif\0\0" + block, icc_profile=srgb))
+    np.testing.assert_array_equal(photo.pixels, picture())
+    assert photo.exif is not None and not exif.says_adobe_rgb(photo.exif)
+    again = read_photo(encode_image(photo.pixels, format="png", exif=photo.exif))
+    np.testing.assert_array_equal(again.pixels, photo.pixels)
+    given = jdcodec.read(jdcodec.encode(picture(), exif=block)).metadata.exif
+    assert given is not None and not exif.says_adobe_rgb(given)
+
+
+def test_an_avif_has_the_colours_of_its_primary_image() -> None:
+    """Another item, such as a gain map, may have an nclx of its own in front."""
+    data = bytearray(pillow_file(picture(32, 32), "AVIF", quality=95))
+    kinds = (b"meta", b"iprp", b"ipco", b"ipma", b"iloc")
+    meta, iprp, ipco, ipma, iloc = (data.index(kind) - 4 for kind in kinds)
+    other = struct.pack(">I4s4sHHHB", 19, b"colr", b"nclx", 9, 16, 9, 128)
+
+    def add(at: int, amount: int) -> None:
+        data[at : at + 4] = struct.pack(">I", struct.unpack_from(">I", data, at)[0] + amount)
+
+    for box in (meta, iprp, ipco):
+        add(box, len(other))
+    at = ipma + 16
+    for _ in range(struct.unpack_from(">I", data, ipma + 12)[0]):
+        count = data[at + 2]
+        for index in range(at + 3, at + 3 + count):
+            data[index] += 1
+        at += 3 + count
+    at = iloc + 16
+    for _ in range(struct.unpack_from(">H", data, iloc + 14)[0]):
+        (pieces,) = struct.unpack_from(">H", data, at + 4)
+        for piece in range(pieces):
+            add(at + 6 + 8 * piece, len(other))
+        at += 6 + 8 * pieces
+    data[ipco + 8 : ipco + 8] = other
+    photo = read_photo(bytes(data))
+    assert photo.notes == ()
+    plain = read_photo(pillow_file(picture(32, 32), "AVIF", quality=95))
+    np.testing.assert_array_equal(photo.pixels, plain.pixels)

@@ -216,3 +216,45 @@ def test_what_is_for_raw_files_alone_is_told_of_others(options: dict[str, Any]) 
     plain, asked = (read_photo(data, ReadOptions(**each)) for each in ({}, options))
     assert plain.notes == () and asked.notes == ("It is no RAW file: nothing of it was developed anew.",)
     np.testing.assert_array_equal(plain.pixels, asked.pixels)
+
+
+class Odd(io.BytesIO):
+    """A file whose `seek` does not say where it stands then."""
+
+    def seek(self, *place: int) -> None:  # type: ignore[override]
+        super().seek(*place)
+
+
+class Reader:
+    """What has a `read` and little else."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+
+class SeekableReader(Reader):
+    def seekable(self) -> bool:
+        return True
+
+
+class WholeReader(Reader):
+    def read(self) -> bytes:  # type: ignore[override]
+        return self._file.read()
+
+
+@pytest.mark.parametrize("kind", [Odd, Reader, SeekableReader, WholeReader])
+def test_objects_that_are_files_not_quite(kind: Any) -> None:
+    data = pillow_file(picture(), "PNG")
+    np.testing.assert_array_equal(read_photo(kind(data)).pixels, picture())
+
+
+def test_a_file_that_has_nothing_to_give_is_empty() -> None:
+    class Nothing(Reader):
+        def read(self, size: int = -1) -> None:  # type: ignore[override]
+            return None
+
+    with pytest.raises(PhotoError, match="is empty"):
+        read_photo(Nothing(b""))  # type: ignore[arg-type]

@@ -143,7 +143,10 @@ def test_hostile_pointers_take_nothing_else_along(hostile: object) -> None:
     assert exif.orientation(cut) == 1 and exif.iso(cut) == 800
     assert maker_note(cut) == maker_note(good)
     tiff = Tiff(cut)
-    assert tiff.directory(tiff.first_offset).next_offset == 0
+    following = tiff.directory(tiff.first_offset).next_offset
+    if following:  # what leads nowhere may be no pointer
+        with pytest.raises(PhotoError):
+            tiff.directory(following)
 
 
 def pointing(payload: bytes, to: int) -> bytes:
@@ -189,3 +192,26 @@ def test_any_damage_is_a_photo_error_or_an_upright_block(data: st.DataObject) ->
 def test_pixels_are_those_of_the_photo_not_of_the_thumbnail() -> None:
     data = pillow_file(picture(), "PNG", exif=b"Exif\0\0" + block(thumbnail_of(picture(8, 8))))
     np.testing.assert_array_equal(read_photo(data).pixels, np.rot90(picture(), -1))
+
+
+def without_pointer(*fields: tuple[int, int, int, int], behind: bytes) -> bytes:
+    """A block whose first directory has no pointer behind its entries, as some cameras write it."""
+    entries = b"".join(struct.pack("<HHII", *field) for field in fields)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(fields)) + entries + behind
+
+
+def test_a_value_in_the_place_of_the_pointer_stays() -> None:
+    make = b"Canon Inc\0"
+    data = without_pointer((271, 2, len(make), 34), (274, 3, 1, 6), behind=make)
+    assert make in exif.upright(data)
+
+
+def test_a_directory_in_the_place_of_the_pointer_stays() -> None:
+    photo = struct.pack("<HHHIII", 1, 34855, 3, 1, 400, 0)
+    data = without_pointer((274, 3, 1, 6), (34665, 4, 1, 34), behind=photo)
+    assert exif.iso(data) == exif.iso(exif.upright(data)) == 400
+
+
+def test_a_pointer_to_nowhere_changes_nothing() -> None:
+    data = without_pointer((274, 3, 1, 1), behind=struct.pack("<I", 1 << 20) + b"note")
+    assert without_thumbnail(data) == data
