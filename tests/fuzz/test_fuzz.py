@@ -237,7 +237,7 @@ def test_weights(weights: Weights, tmp_path: Path) -> None:
         any_tables = SimpleNamespace(to_arrays=lambda: tables)
         any_config = SimpleNamespace(to_dict=lambda: config)
         save_weights(path, any_config, network, any_tables)  # type: ignore[arg-type]
-        read = load_weights.__wrapped__(path)
+        read = load_weights(path)
         build_network(read, torch.device("cpu"))
         started = Network(read.config, read.network, bf16=False, units=read.tables.units)
         inference = OpenVinoInference(started, random.random())

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from jdcodec.cli.data import data as app
-from jdcodec.errors import JdcError, OutputError, TrainingError
+from jdcodec.errors import JdcError, OptionError, OutputError, TrainingError
 from jdcodec.training import denoisers
 from jdcodec.training.denoisers import CommandDenoiser, open_denoiser
 from jdcodec.training.index import PairIndex
@@ -170,7 +170,7 @@ def test_a_denoiser_that_changes_the_size(photographs: Path, tmp_path: Path) -> 
 
 def test_one_denoiser_is_named(photographs: Path, tmp_path: Path) -> None:
     for words in ((), ("--checkpoint", "a", "--command", "b {input} {output}")):
-        with pytest.raises(TrainingError, match="name one denoiser"):
+        with pytest.raises(OptionError, match="name one denoiser"):
             run("denoise", photographs, "-o", tmp_path / "out", *words)
 
 
