@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -166,4 +167,5 @@ def test_an_interrupt_leaves_no_process_and_no_half_file(
     wait_until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
     assert set(contents(out)) == {"a.jdc", "b.jdc"}
     assert "Traceback" not in said
-    assert number is not signal.SIGINT or "interrupted after 2 of 4 files" in said
+    # A photo is told and then counted, and Ctrl-C may come in between.
+    assert number is not signal.SIGINT or re.search("interrupted after [12] of 4 files", said)
