@@ -103,7 +103,7 @@ def load_weights(path: Path) -> Weights:
 
     Raises ModelError with one line about what is wrong.
     """
-    return loaded_weights(path)
+    return _loaded(path)
 
 
 def _load(path: Path) -> Weights:
@@ -132,7 +132,7 @@ def _load(path: Path) -> Weights:
     return Weights(promised, config, tables, _below(arrays, _NETWORK), path)
 
 
-loaded_weights = FileCache(_load, keep=8)
+_loaded = FileCache(_load, keep=8)
 
 
 def _below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

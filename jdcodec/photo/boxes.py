@@ -1,6 +1,7 @@
 """The boxes that AVIF and HEIC files consist of: where they lie, and whether all that they list is there.
 
-Sources: ISO/IEC 14496-12, 4.2 for boxes and 8.11.3 for iloc; ISO/IEC 23008-12, 6.5.3 for ispe.
+Sources: ISO/IEC 14496-12, 4.2 for boxes, 8.11.3 for iloc and 8.11.4 for pitm; ISO/IEC 23008-12, 6.5.3 for
+ispe and 9.3 for ipma.
 """
 
 from __future__ import annotations
